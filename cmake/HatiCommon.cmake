@@ -1,0 +1,4 @@
+# Flags that every target shares.
+set(HATI_WARNINGS
+  -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Wthread-safety -Wimplicit-fallthrough -Wno-unused-parameter
+  -Wno-gnu-statement-expression)

@@ -1,0 +1,15 @@
+# Ordinary static Linux programs that run inside the guest: nothing of Hati is linked into them.
+# hati_guest_program(name [FOLDER tests/guest] sources...): build/FOLDER/name
+function(hati_guest_program name)
+  if(HATI_HOST_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "FOLDER" "" ${ARGN})
+  if(NOT ARG_FOLDER)
+    set(ARG_FOLDER tests/guest)
+  endif()
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/${ARG_FOLDER})
+  target_compile_options(${name} PRIVATE -Wall -Wextra -O2 "$<$<COMPILE_LANGUAGE:CXX>:-std=c++20;-fno-exceptions;-fno-rtti>")
+  target_link_options(${name} PRIVATE -static -fuse-ld=lld -s)
+endfunction()
