@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The `hati` command: set up, build, boot, test, measure and debug the system."""
