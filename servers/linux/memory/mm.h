@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// The address space of a program (Linux's mm): the native AddressSpace plus what only Linux knows: brk, the places of arguments, environment and vDSO,
+// the files behind mappings (kept by tag), limits. Shared by threads and by vfork until exec. All memory state itself is the kernel's.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/ref.h"
+#include "runtime/handle.h"
+#include "runtime/spinlock.h"
+#include "servers/linux/core/user.h"
+
+namespace hati::linux {
+
+class File;
+
+class Mm : public RefCounted<Mm> {
+ public:
+  static SysResult<Ref<Mm>> create();  // an empty supervised space
+  static void destroy(Mm* mm);
+  SysResult<Ref<Mm>> clone() const;    // fork: kSpaceClone
+
+  UserMemory memory() const { return UserMemory{space_.get()}; }
+  Handle space() const { return space_.get(); }
+
+  // mmap(2) etc. live in memory/mmap.cpp; a mapping of a file keeps the file alive through its tag.
+  struct Layout {
+    u64 code_start = 0, code_end = 0, data_start = 0, data_end = 0;
+    u64 brk_start = 0, brk = 0, stack_start = 0, mmap_top = 0;
+    u64 arguments_start = 0, arguments_end = 0, environment_start = 0, environment_end = 0;
+    u64 vdso = 0;
+  };
+  Layout layout;                // changed only by exec and brk, under brk_lock
+  SpinLock brk_lock;
+  Ref<File> executable;         // /proc/PID/exe
+  std::vector<u64> auxiliary;   // /proc/PID/auxv
+  bool dumpable = true;
+
+  // Tags of file mappings: tag -> file. Tag 0 is "no file"; other small tags name [heap], [stack], [vdso], [vvar].
+  u64 tag_for(Ref<File> file) HATI_EXCLUDES(lock_);
+  Ref<File> file_of_tag(u64 tag) const HATI_EXCLUDES(lock_);
+
+ private:
+  explicit Mm(OwnedHandle space);
+  OwnedHandle space_;
+  mutable SpinLock lock_;
+  std::map<u64, Ref<File>> files_ HATI_GUARDED_BY(lock_);
+  u64 next_tag_ HATI_GUARDED_BY(lock_) = 16;
+};
+
+enum MappingTag : u64 { kTagNone = 0, kTagHeap, kTagStack, kTagVdso, kTagVvar, kTagSharedAnonymous };
+
+}  // namespace hati::linux

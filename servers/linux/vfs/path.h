@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// Dentries, mounts and paths. A Path is a place in the tree as a program sees it: a dentry within a mount. The dentry cache is a hash table keyed by
+// (parent, name); negative dentries are cached too. Owned by references from children, paths and the cache's LRU.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/ref.h"
+#include "runtime/spinlock.h"
+#include "servers/linux/vfs/inode.h"
+
+namespace hati::linux {
+
+class Mount;
+class MountNamespace;
+
+class Dentry : public RefCounted<Dentry> {
+ public:
+  Dentry(Ref<Dentry> parent, std::string name, Ref<Inode> inode);
+  static void destroy(Dentry* dentry);
+
+  Inode* inode() const;  // null: negative
+  Ref<Dentry> parent() const;
+  std::string name() const;
+
+ private:
+  friend class DentryCache;
+  mutable SpinLock lock_;
+  Ref<Dentry> parent_ HATI_GUARDED_BY(lock_);
+  std::string name_ HATI_GUARDED_BY(lock_);
+  Ref<Inode> inode_ HATI_GUARDED_BY(lock_);
+};
+
+struct Path {
+  Ref<Mount> mount;
+  Ref<Dentry> dentry;
+  Inode* inode() const { return dentry->inode(); }
+};
+
+// How to walk. Values chosen so that AT_* flags convert in one place (vfs/namei.cpp).
+enum WalkFlags : u32 {
+  kWalkFollow = 1,      // follow a symbolic link in the last component
+  kWalkParent = 2,      // stop at the parent directory; the last component is returned as text
+  kWalkDirectory = 4,   // the result must be a directory
+  kWalkEmpty = 8,       // AT_EMPTY_PATH
+  kWalkNoMagic = 16,
+};
+
+struct ParentAndName {
+  Path parent;
+  std::string name;          // last component
+  bool trailing_slash = false;
+};
+
+// The starting point: the thread's root and working directory, or the directory of `dirfd` (AT_FDCWD = -100).
+Task<SysResult<Path>> walk(Thread& thread, i32 dirfd, std::string path, u32 flags);
+Task<SysResult<ParentAndName>> walk_parent(Thread& thread, i32 dirfd, std::string path, u32 flags);
+// open(2) in full: walk, create, truncate, permissions, devices, fifos.
+Task<SysResult<Ref<File>>> open_file(Thread& thread, i32 dirfd, std::string path, u32 open_flags, u32 mode);
+// For exec: opened for reading with execute permission checked; kACCES if it is no regular file or the mount is noexec.
+Task<SysResult<Ref<File>>> open_executable(Thread& thread, i32 dirfd, std::string path, u32 flags);
+
+// Text of a path relative to the thread's root; " (deleted)" is appended where it was unlinked. For getcwd and /proc.
+std::string path_text(const Path& path, const Path& root);
+
+enum Access : u32 { kAccessExecute = 1, kAccessWrite = 2, kAccessRead = 4 };
+// Mode bits, capabilities DAC_OVERRIDE / DAC_READ_SEARCH, read-only mounts (kROFS).
+SysResult<> check_permission(const Credentials& credentials, const Path& path, u32 access);
+SysResult<> check_permission(const Credentials& credentials, const Inode& inode, u32 access);
+
+// What clone(CLONE_FS) shares: root, working directory, umask.
+class FsContext : public RefCounted<FsContext> {
+ public:
+  FsContext(Path root, Path cwd, u32 umask) : root_(std::move(root)), cwd_(std::move(cwd)), umask_(umask) {}
+  static void destroy(FsContext* context) { delete context; }
+  Ref<FsContext> copy() const;
+
+  Path root() const;
+  Path cwd() const;
+  void set_root(Path path);
+  void set_cwd(Path path);
+  u32 umask() const { return umask_.load(std::memory_order_relaxed); }
+  u32 exchange_umask(u32 value) { return umask_.exchange(value & 0777, std::memory_order_relaxed); }
+
+ private:
+  mutable SpinLock lock_;
+  Path root_ HATI_GUARDED_BY(lock_);
+  Path cwd_ HATI_GUARDED_BY(lock_);
+  std::atomic<u32> umask_;
+};
+
+}  // namespace hati::linux
