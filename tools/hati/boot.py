@@ -53,6 +53,12 @@ def build_machine(options) -> qemu.Machine:
         icount=options.icount, extra=options.qemu)
 
 
+def machine_for(kernel: str, tree: bytes, name: str, append: str, **fields) -> qemu.Machine:
+    """A machine for tests and benchmarks: `tree` is the initramfs, `name` tells its file from others."""
+    initrd = _write_initrd(kernel, tree, name)
+    return qemu.Machine(kernel=_kernel(kernel), initrd=initrd, append=append, **fields)
+
+
 def _kernel(name: str) -> Path:
     if name == "linux":
         return linux_kernel.kernel()

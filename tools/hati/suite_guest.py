@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""Guest tests: static Linux programs, run inside the machine on Linux first and then on Hati.
+
+The guest's runner is started as rdinit=/tests/run-all. It prints one line for each test, `ok NAME`,
+`not ok NAME: reason` or `skip NAME: reason`, then `tests: N passed, N failed, N skipped`, and powers off.
+"""
+
+import hashlib
+import json
+import re
+import selectors
+import subprocess
+import time
+from collections.abc import Iterator
+
+from . import boot, initramfs, linux_kernel, qemu
+from .common import BUILD, Failure, say
+from .report import Result, Suite, Verdict
+
+PROGRAMS = BUILD / "tests" / "guest"
+SHOWN = BUILD / "linux" / "shown.json"  # which test programs were shown to pass on Linux
+_LINE = re.compile(r"^(ok|not ok|skip) (\S+?)(?::? +(.*))?$")
+_TOTALS = re.compile(r"^tests: (\d+) passed, (\d+) failed, (\d+) skipped")
+_TAIL_LINES = 40
+
+
+class GuestSuite(Suite):
+    """The test programs on one kernel with a number of CPUs."""
+
+    def __init__(self, kernel: str, cpus: int, append: str = "", again: bool = False, seconds: float = 600):
+        placement = append.rpartition("=")[2]
+        self.name = "-".join(word for word in ("guest", kernel, str(cpus), placement) if word)
+        self.about = f"static Linux programs on {kernel.capitalize()}, {cpus} CPU{'s' if cpus > 1 else ''} {append}".rstrip()
+        self.kernel, self.cpus, self.append, self.again, self.seconds = kernel, cpus, append, again, seconds
+
+    def run(self, pattern: str) -> Iterator[Result]:
+        tree = _test_tree()
+        key = hashlib.sha256(tree + str(linux_kernel.kernel().stat().st_size).encode()).hexdigest()
+        remember = self.kernel == "linux" and not pattern
+        if remember and not self.again and SHOWN.exists() and json.loads(SHOWN.read_text()).get("key") == key:
+            say("these very programs have passed on Linux before; not repeated (hati test --all does)")
+            return
+        failed = False
+        for result in self._boot(tree, pattern):
+            failed |= result.verdict is Verdict.FAILED
+            yield result
+        if remember and not failed:
+            SHOWN.write_text(json.dumps({"key": key}))
+
+    def _boot(self, tree: bytes, pattern: str) -> Iterator[Result]:
+        words = ["console=ttyS0 panic=-1 quiet rdinit=/tests/run-all", self.append, f"-- {pattern}" if pattern else ""]
+        machine = boot.machine_for(self.kernel, tree, "tests", " ".join(word for word in words if word), cpus=self.cpus)
+        log = qemu.log_path(self.name)
+        with qemu.Running(machine, log, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as running:
+            totals = None
+            last = "(none)"
+            for line in _lines(running, time.monotonic() + self.seconds):
+                if match := _LINE.match(line):
+                    last = match[2]
+                    yield Result(last, Verdict(match[1]), match[3] or "")
+                totals = _TOTALS.match(line) or totals
+            outcome = running.wait(20)
+            if totals and outcome is qemu.Outcome.POWERED_OFF:
+                return
+            if not totals and running.process.returncode == -15:
+                outcome = qemu.Outcome.TIMEOUT
+            what = outcome.describe() + ("" if totals else ", without the final line")
+            yield Result.failed("(machine)", f"{what}; the last test reported was {last}\n{_tail(running)}\nsee {log}")
+
+
+def _test_tree() -> bytes:
+    if not (PROGRAMS / "run-all").exists():
+        raise Failure(f"{PROGRAMS}/run-all is not built")
+    archive = initramfs.default_archive()
+    archive.directory("tests")
+    for path in sorted(PROGRAMS.iterdir()):
+        if path.is_file():
+            archive.file(f"tests/{path.name}", path.read_bytes(), 0o755)
+    return archive.to_bytes()
+
+
+def _lines(running: qemu.Running, deadline: float) -> Iterator[str]:
+    """The console's lines as they come. Stops the machine at the deadline."""
+    selector = selectors.DefaultSelector()
+    selector.register(running.process.stdout, selectors.EVENT_READ)
+    rest = b""
+    while True:
+        if not selector.select(max(0, deadline - time.monotonic())):
+            running.stop()
+            return
+        block = running.process.stdout.read1(65536)
+        if not block:
+            return
+        *lines, rest = (rest + block).split(b"\n")
+        for line in lines:
+            yield line.decode(errors="replace").strip("\r")
+
+
+def _tail(running: qemu.Running) -> str:
+    return "\n".join(running.output().decode(errors="replace").splitlines()[-_TAIL_LINES:])
