@@ -14,7 +14,7 @@ from .initramfs import BUSYBOX, Archive
 META_PACKAGE = "linux-image-cloud-amd64"
 FOLDER = BUILD / "linux"
 # In the order in which they are loaded.
-_BLOCK_MODULES = ("virtio", "virtio_ring", "virtio_pci_legacy_dev", "virtio_pci_modern_dev",
+_BLOCK_MODULES = ("virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev",
                   "virtio_pci", "virtio_blk")
 
 
