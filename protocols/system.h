@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// What init offers to the servers it started, on the channel they find under kStartupInit; and what it sends to servers that offer a
+// service, on the channel they find under "listen".
+#pragma once
+
+#include "runtime/rpc.h"
+
+namespace hati::system {
+
+// Ends the system. kNoRight unless the manifest says `power = true`. No answer if it works.
+struct PowerRequest {
+  static constexpr u32 kId = 1;
+  using Reply = EmptyReply;
+  PowerAction action;
+  u32 code;
+};
+
+// A new connection to a service that the manifest lists under `connect` for this server; reply handle 0: the channel. Blocks while the
+// service restarts. kNoRight: not listed. kNotFound: nobody offers it (any more).
+struct ConnectRequest {
+  static constexpr u32 kId = 2;
+  using Reply = EmptyReply;
+  char service[32];  // zero-terminated
+};
+
+// The boot image is not needed any more: init closes its handle once all servers that were given it have said so or ended.
+struct ReleaseBootImageRequest {
+  static constexpr u32 kId = 3;
+  using Reply = EmptyReply;
+  u64 reserved = 0;
+};
+
+using SystemProtocol = Protocol<PowerRequest, ConnectRequest, ReleaseBootImageRequest>;
+
+// init to a server that offers a service; handle 0: the server's end of a new client's channel. Sent, not called.
+struct AcceptRequest {
+  static constexpr u32 kId = 1;
+  using Reply = EmptyReply;
+  char service[32];
+  char client[32];  // the server that connects
+};
+using ListenProtocol = Protocol<AcceptRequest>;
+
+}  // namespace hati::system
