@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+// Physical memory. One Page descriptor per frame (16 bytes, filled in lazily, 2 MiB at a time), a buddy allocator of blocks
+// up to 2 MiB under one lock, and in front of it small per-CPU stacks of single frames, one of them for frames that are
+// known to be zero. Blocks are owned by whoever allocated them; RAII owners: Frame (here), KernelBuffer (heap.h).
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <span>
+#include <utility>
+
+#include "base/annotations.h"
+#include "base/bits.h"
+#include "base/result.h"
+#include "base/types.h"
+#include "kernel/sync/spinlock.h"
+
+namespace hati {
+
+inline constexpr u32 kCpuCountMax = 64;
+inline constexpr u32 kOrderMax = 9;  // 2 MiB
+inline constexpr u64 kPhysicalLimit = u64{80} << 30;  // memory above is ignored: 64 GiB and the holes below 4 GiB
+
+// A range of physical addresses; end is exclusive.
+struct MemoryRange {
+  u64 start = 0;
+  u64 end = 0;
+};
+
+enum class PageState : u8 { kReserved, kFree, kCached, kUsed, kTable, kPrivate, kMemory, kSlab };
+
+// What is known about one frame. Who owns the frame decides what the fields mean.
+struct Page {
+  std::atomic<u32> references;  // private pages: page tables that refer to it. Slabs: first free slot
+  u16 live;                     // tables: entries that are not zero. Slabs: objects in use
+  u8 order;                     // of the block that begins here
+  PageState state;
+  u32 next, previous;           // frame numbers: lists of free blocks, of slabs, of frames waiting for a shootdown
+};
+static_assert(sizeof(Page) == 16);
+
+enum class FrameFlags : u32 {
+  kNone = 0,
+  kZeroed = 1 << 0,
+  kServer = 1 << 1,  // for a native process: may use memory that is kept back from programs
+  kKernel = 1 << 2,  // for the kernel's own progress: may use everything
+};
+HATI_FLAGS(FrameFlags)
+
+class Frames {
+ public:
+  constexpr Frames() = default;
+  Frames(const Frames&) = delete;
+  Frames& operator=(const Frames&) = delete;
+
+  // Once at boot, on one CPU, with the direct map in place. `usable` is RAM (any order, may touch, must not overlap);
+  // `reserved` lies inside it and stays untouched (kernel image, initial ram disk, boot page tables). Ranges need not be
+  // page aligned. The Page array is taken from usable memory. kNoMemory: too little memory or too many ranges.
+  Result<> initialize(std::span<const MemoryRange> usable, std::span<const MemoryRange> reserved);
+
+  // A naturally aligned block of 2^order frames. kNoMemory also when only memory kept back for others is left.
+  Result<PhysAddr> allocate(u32 order = 0, FrameFlags flags = FrameFlags::kNone);
+  void free(PhysAddr block, u32 order = 0);
+  // As free() for a single frame whose contents are zero (a page table that became empty).
+  void free_zeroed(PhysAddr frame);
+
+  // The descriptor of a frame of RAM; every frame that allocate() gave out has one.
+  Page& page(PhysAddr address) const { return pages_[address.frame()]; }
+  PhysAddr address(const Page& page) const { return PhysAddr{static_cast<u64>(&page - pages_) << kPageShift}; }
+  // Whether the address is RAM that this allocator manages.
+  bool manages(PhysAddr address) const;
+
+  // Clears one frame for the pool of zeroed frames, in idle. False: nothing to do.
+  bool zero_one_ahead();
+
+  u64 total_bytes() const { return total_frames_ << kPageShift; }
+  u64 free_bytes() const;
+  // True while 2 MiB pages may be given to programs without starving anybody.
+  bool plentiful() const { return free_frames_.load(std::memory_order_relaxed) > plentiful_frames_; }
+
+ private:
+  static constexpr u32 kNone = ~u32{0};
+  static constexpr u32 kRangesMax = 64;
+  static constexpr u32 kCacheSize = 64;
+  static constexpr u32 kBatch = 32;
+
+  struct alignas(64) CpuCache {
+    u32 count = 0;
+    u32 zeroed_count = 0;
+    std::array<u32, kCacheSize> frames{};
+    std::array<u32, kCacheSize> zeroed{};
+  };
+
+  Result<PhysAddr> allocate_single(FrameFlags flags);
+  Result<PhysAddr> allocate_block(u32 order, FrameFlags flags);
+  bool refill(CpuCache& cache, FrameFlags flags);
+  void drain(std::array<u32, kCacheSize>& stack, u32& count);
+  u64 kept_back(FrameFlags flags) const;
+  u32 take_block(u32 order) HATI_REQUIRES(lock_);
+  bool open_chunk() HATI_REQUIRES(lock_);
+  void open_chunk_range(u64 first, u64 end) HATI_REQUIRES(lock_);
+  void give_block(u32 frame, u32 order) HATI_REQUIRES(lock_);
+  void push(u32 frame, u32 order) HATI_REQUIRES(lock_);
+  void unlink(u32 frame, u32 order) HATI_REQUIRES(lock_);
+  bool add_range(MemoryRange range);
+  bool subtract_range(MemoryRange range);
+  Result<> place_page_array();
+
+  Page* pages_ = nullptr;
+  u64 page_count_ = 0;
+  u64 total_frames_ = 0;
+  u64 reserve_frames_ = 0;
+  u64 plentiful_frames_ = 0;
+  std::atomic<u64> free_frames_{0};  // in the buddy lists and in chunks not opened yet
+
+  mutable Spinlock lock_;
+  std::array<u32, kOrderMax + 1> heads_ HATI_GUARDED_BY(lock_){};
+  std::array<MemoryRange, kRangesMax> ranges_{};  // sorted; constant after initialize
+  u32 range_count_ = 0;
+  u32 open_range_ HATI_GUARDED_BY(lock_) = 0;  // memory from here on (range, address) has no Page entries yet
+  u64 open_address_ HATI_GUARDED_BY(lock_) = 0;
+
+  std::array<CpuCache, kCpuCountMax> caches_{};
+};
+
+// The machine's memory.
+extern constinit Frames frames;
+
+// Owns one block until released.
+class [[nodiscard]] Frame {
+ public:
+  Frame() = default;
+  static Result<Frame> allocate(u32 order = 0, FrameFlags flags = FrameFlags::kNone) {
+    return Frame{TRY(frames.allocate(order, flags)), order};
+  }
+  Frame(Frame&& other) noexcept : address_(other.address_), order_(other.order_), owned_(std::exchange(other.owned_, false)) {}
+  Frame& operator=(Frame&& other) noexcept {
+    std::swap(address_, other.address_);
+    std::swap(order_, other.order_);
+    std::swap(owned_, other.owned_);
+    return *this;
+  }
+  ~Frame() {
+    if (owned_) frames.free(address_, order_);
+  }
+
+  PhysAddr address() const { return address_; }
+  // Gives up ownership: the caller must see to frames.free().
+  [[nodiscard]] PhysAddr release() {
+    owned_ = false;
+    return address_;
+  }
+  explicit operator bool() const { return owned_; }
+
+ private:
+  Frame(PhysAddr address, u32 order) : address_(address), order_(order), owned_(true) {}
+  PhysAddr address_{};
+  u32 order_ = 0;
+  bool owned_ = false;
+};
+
+}  // namespace hati
