@@ -14,7 +14,7 @@ namespace hati::linux {
 
 class FdTable : public RefCounted<FdTable> {
  public:
-  static void destroy(FdTable* table) { delete table; }
+  static void destroy(FdTable* table);  // closes what is left
   Ref<FdTable> copy() const;  // fork
 
   SysResult<Ref<File>> get(Fd fd) const;  // kBADF
@@ -29,6 +29,10 @@ class FdTable : public RefCounted<FdTable> {
   std::vector<Ref<File>> remove_close_on_exec();
   std::vector<Ref<File>> remove_range(u32 first, u32 last);
   std::vector<Ref<File>> remove_all();
+  // As close(2) of each: lets go of what belongs to this table, then drops the reference.
+  void close(Ref<File> file) const;
+  void close_on_exec_files();
+  void close_all();
   std::vector<Fd> list() const;  // for /proc/PID/fd
 
  private:

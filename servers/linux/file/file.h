@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <string>
 
 #include "base/ref.h"
@@ -14,9 +15,12 @@
 namespace hati::linux {
 
 class Dentry;
+class EpollItem;
+class FdTable;
 class Inode;
 class Thread;
 class File;
+struct Attributes;
 struct Path;
 
 // Poll bits: values of poll(2) and epoll(7).
@@ -36,6 +40,7 @@ enum OpenFlags : u32 {
 // One step of getdents64: emit() returns false when the caller's buffer is full; the entry is then offered again by the next call.
 class DirectoryEmitter {
  public:
+  // `type` is a DT_* value (the type bits of the mode, shifted right by 12).
   virtual bool emit(std::string_view name, u64 inode, u8 type, u64 next_offset) = 0;
 
  protected:
@@ -48,23 +53,29 @@ struct MappableMemory {
   u64 offset = 0;             // add to the file offset
 };
 
+// RWF_* of preadv2(2).
+enum ReadWriteFlags : u32 { kRwHighPriority = 1, kRwDataSync = 2, kRwSync = 4, kRwNoWait = 8, kRwAppend = 16 };
+
 // Arguments common to all I/O operations.
 struct IoContext {
-  Thread& thread;
-  u32 flags = 0;      // RWF_* of preadv2(2)
+  Thread* thread;         // null: the server itself
+  u32 flags = 0;          // ReadWriteFlags
   bool nonblock = false;  // the effective O_NONBLOCK
+  bool whole = false;     // write: all of it or kAGAIN (set by the path that cannot remember a part)
 };
 
 class File : public RefCounted<File> {
  public:
-  explicit File(u32 open_flags) : flags_(open_flags) {}
-  virtual ~File() = default;
+  explicit File(u32 open_flags);
+  virtual ~File();
   static void destroy(File* file);  // runs on_release(), then deletes
 
   u32 flags() const { return flags_.load(std::memory_order_relaxed); }
   void set_flags(u32 flags) { flags_.store(flags, std::memory_order_relaxed); }
-  bool readable() const { return (flags() & kOpenAccessMode) != kOpenWriteOnly && !(flags() & kOpenPath); }
-  bool writable() const { return (flags() & kOpenAccessMode) != kOpenReadOnly && !(flags() & kOpenPath); }
+  bool readable() const { return (flags() & kOpenAccessMode) != kOpenWriteOnly && !is_path_only(); }
+  bool writable() const { return (flags() & kOpenAccessMode) != kOpenReadOnly && !is_path_only(); }
+  bool nonblocking() const { return (flags() & kOpenNonBlock) != 0; }
+  bool is_path_only() const { return (flags() & kOpenPath) != 0; }
 
   // Sequential I/O at the file's own position (or a stream). Bytes moved; 0 is end of file; kAGAIN if it would wait.
   virtual SysResult<usize> read(IoContext& context, IoBuffer& to) { return fail(Errno::kINVAL); }
@@ -73,39 +84,65 @@ class File : public RefCounted<File> {
   virtual SysResult<usize> read_at(IoContext& context, IoBuffer& to, u64 offset) { return fail(Errno::kSPIPE); }
   virtual SysResult<usize> write_at(IoContext& context, IoBuffer& from, u64 offset) { return fail(Errno::kSPIPE); }
   virtual SysResult<i64> seek(i64 offset, u32 whence) { return fail(Errno::kSPIPE); }
+  // A blocking write goes on until everything is written (pipes, terminals, stream sockets).
+  virtual bool writes_everything() const { return false; }
 
   // Ready bits now, and the queue that is woken when they change (null: always ready, never changes: epoll answers EPERM).
   virtual u32 poll() { return kPollIn | kPollOut | kPollRdNorm | kPollWrNorm; }
   virtual WaitQueue* poll_queue() { return nullptr; }
 
-  // May sleep (drain of a tty, file locks of drivers).
+  // May sleep (drain of a tty, file locks of drivers). Generic requests (FIONBIO, FIOCLEX ...) are handled before this.
   virtual Task<SysResult<i64>> ioctl(Thread& thread, u32 request, u64 argument);
+  // Entries from position() on; the VFS keeps the position and holds the directory still.
   virtual SysResult<> iterate(DirectoryEmitter& emitter) { return fail(Errno::kNOTDIR); }
   virtual SysResult<MappableMemory> mappable(bool shared, bool write) { return fail(Errno::kNODEV); }
+  // A writable shared mapping was made or is gone (seals, ETXTBSY).
+  virtual void on_mapped(bool shared_writable, bool added) {}
   virtual Task<SysResult<>> sync(bool data_only);
   virtual SysResult<> truncate(Thread& thread, u64 size) { return fail(Errno::kINVAL); }
-  virtual SysResult<> allocate(Thread& thread, u32 mode, u64 offset, u64 bytes) { return fail(Errno::kOPNOTSUPP); }
-  // close(2) of any descriptor that refers to this file (flush, release of POSIX locks): before the reference goes.
-  virtual void on_close(Thread& thread) {}
+  virtual SysResult<> allocate(Thread& thread, u32 mode, u64 offset, u64 bytes) { return fail(Errno::kNODEV); }
+  // F_SETPIPE_SZ, F_ADD_SEALS and the like: commands that fcntl(2) hands to the kind of file.
+  virtual SysResult<i64> control(u32 command, u64 argument) { return fail(Errno::kINVAL); }
+  // close(2) of any descriptor that refers to this file, before the reference goes: releases what belongs to `owner` (POSIX locks).
+  virtual void on_close(const FdTable& owner);
   // The last reference is gone.
   virtual void on_release() {}
+  // What stat(2) of the descriptor tells.
+  virtual SysResult<Attributes> attributes() const;
   // Text after "fd -> " in /proc/PID/fd for files without a path ("pipe:[123]", "anon_inode:[eventfd]").
   virtual std::string description() const { return "anon_inode:[unknown]"; }
   // Extra lines for /proc/PID/fdinfo.
   virtual std::string info() const { return {}; }
 
-  // The file's place in the tree: set by open(2), null for anonymous files until they get a pseudo inode (every file has an inode for fstat).
+  // Position of sequential I/O and of directory reading. The lock makes a read and the advance of the position one step.
+  SpinLock& position_lock() HATI_RETURN_CAPABILITY(position_lock_) { return position_lock_; }
+  u64 position() const { return position_.load(std::memory_order_relaxed); }
+  void set_position(u64 position) { position_.store(position, std::memory_order_relaxed); }
+
+  // The file's place in the tree; null for files without one.
   const Path* path() const { return path_.get(); }
   Inode* inode() const { return inode_.get(); }
   void set_location(Ref<Inode> inode, std::unique_ptr<Path> path);
 
-  // Owner for SIGIO (F_SETOWN): pid > 0, process group < 0.
+  // Owner for SIGIO (F_SETOWN): pid > 0, process group < 0; and the signal to send (F_SETSIG, 0 = SIGIO).
   std::atomic<i32> owner{0};
+  std::atomic<i32> owner_signal{0};
+
+  // Items of epoll instances that watch this file; removed when it is released (file/epoll.cpp).
+  void add_watcher(EpollItem& item);
+  void remove_watcher(EpollItem& item);
 
  protected:
   std::atomic<u32> flags_;
   Ref<Inode> inode_;
   std::unique_ptr<Path> path_;
+
+ private:
+  friend class EpollItem;
+  std::atomic<u64> position_{0};
+  SpinLock position_lock_;
+  EpollItem* watchers_ = nullptr;  // guarded by epoll's lock
+  bool counted_writer_ = false;
 };
 
 }  // namespace hati::linux

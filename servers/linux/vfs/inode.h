@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Inodes: what file systems implement. Operations on the name space are coroutines, since a file system may live in another process; those of
-// tmpfs and procfs finish at once. Attributes are guarded by the inode's own lock; a directory's operations are serialised by its
-// async mutex, taken by the VFS (parents before children, lower inode number first for rename).
+// Inodes: what file systems implement. Operations on the name space are coroutines, since a file system may live in another process; those that
+// finish at once also have a plain form (…_now) for the fast paths. Attributes are guarded by the inode's own lock; a directory's
+// operations are serialised by its async mutex, taken by the VFS (parents before children; two directories in order of address).
 #pragma once
 
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/ref.h"
 #include "runtime/async/mutex.h"
@@ -15,15 +16,20 @@
 
 namespace hati::linux {
 
-class FileSystem;  // one mounted instance: a superblock
 class Credentials;
+class FileLocks;
+class FileSystem;  // one mounted instance: a superblock
+class Pipe;
 
 enum FileType : u32 { kFifo = 0010000, kCharacterDevice = 0020000, kDirectory = 0040000, kBlockDevice = 0060000, kRegular = 0100000, kSymbolicLink = 0120000, kSocket = 0140000, kTypeMask = 0170000 };
+enum ModeBits : u32 { kModeSetUid = 04000, kModeSetGid = 02000, kModeSticky = 01000, kModePermissions = 07777 };
 
 struct Timespec {
   i64 seconds = 0;
   i64 nanoseconds = 0;
 };
+// The wall clock now (time/ sets its offset).
+Timespec wall_time_now();
 
 // What stat(2) tells; also the in-memory attributes of an inode.
 struct Attributes {
@@ -35,6 +41,7 @@ struct Attributes {
   u64 size = 0;
   u64 blocks = 0;  // of 512 bytes
   u32 block_size = 4096;
+  u32 device = 0;  // st_dev; filled in by the VFS
   Timespec access, modify, change, birth;
 };
 
@@ -47,45 +54,91 @@ struct AttributeChange {
   Timespec access, modify;
 };
 
+// A new node: mode with type, owner as fsuid/fsgid and setgid directories demand.
+struct NewNode {
+  u32 mode = 0;
+  u32 uid = 0, gid = 0;
+  u64 device_number = 0;
+};
+
+enum RenameFlags : u32 { kRenameNoReplace = 1, kRenameExchange = 2, kRenameWhiteout = 4 };
+enum XattrFlags : u32 { kXattrCreate = 1, kXattrReplace = 2 };
+
 class Inode : public RefCounted<Inode> {
  public:
-  explicit Inode(FileSystem& file_system) : file_system_(file_system) {}
-  virtual ~Inode() = default;
+  explicit Inode(FileSystem& file_system);
+  virtual ~Inode();
   static void destroy(Inode* inode) { delete inode; }
 
-  FileSystem& file_system() const { return file_system_; }
+  FileSystem& file_system() const { return *file_system_; }
   u32 type() const { return mode() & kTypeMask; }
   bool is(FileType wanted) const { return type() == wanted; }
-  virtual u32 mode() const = 0;
+  virtual u32 mode() const = 0;  // changes only in its permission bits
   virtual Attributes attributes() const = 0;
-  virtual Task<SysResult<>> set_attributes(const AttributeChange change) = 0;
+  // What permission checks need; cheap.
+  struct Owner {
+    u32 mode, uid, gid;
+  };
+  virtual Owner owner() const;
+  virtual Task<SysResult<>> set_attributes(AttributeChange change);  // kPERM
+  virtual void touch_access() {}                                     // a read happened
 
   // Directories. `name` is one component, neither empty nor "." or "..". The VFS has checked permissions and that names do not exist.
-  virtual Task<SysResult<Ref<Inode>>> lookup(std::string name);  // kNOENT
-  virtual Task<SysResult<Ref<Inode>>> create(std::string name, u32 mode, u32 uid, u32 gid, u64 device_number);  // any type but link and directory
-  virtual Task<SysResult<Ref<Inode>>> make_directory(std::string name, u32 mode, u32 uid, u32 gid);
-  virtual Task<SysResult<Ref<Inode>>> make_symbolic_link(std::string name, std::string target, u32 uid, u32 gid);
+  virtual SysResult<Ref<Inode>> lookup_now(std::string_view name);    // kNEEDASYNC: only lookup() can tell; kNOENT
+  virtual Task<SysResult<Ref<Inode>>> lookup(std::string name);
+  virtual Task<SysResult<Ref<Inode>>> create(std::string name, NewNode node);  // any type but link and directory
+  virtual Task<SysResult<Ref<Inode>>> make_directory(std::string name, NewNode node);
+  virtual Task<SysResult<Ref<Inode>>> make_symbolic_link(std::string name, std::string target, NewNode node);
   virtual Task<SysResult<>> link(std::string name, Ref<Inode> target);
   virtual Task<SysResult<>> unlink(std::string name, Ref<Inode> target);
   virtual Task<SysResult<>> remove_directory(std::string name, Ref<Inode> target);
+  // replaced: what has the new name already, or null. kRenameExchange swaps the two.
   virtual Task<SysResult<>> rename(std::string name, Ref<Inode> target, Ref<Inode> new_parent, std::string new_name, Ref<Inode> replaced, u32 flags);
-  virtual Task<SysResult<Ref<Inode>>> make_temporary(u32 mode, u32 uid, u32 gid);  // O_TMPFILE
+  virtual Task<SysResult<Ref<Inode>>> make_temporary(NewNode node);  // O_TMPFILE; kOPNOTSUPP
 
-  virtual Task<SysResult<std::string>> read_link(Thread& thread);
-  // procfs "magic" links lead straight to a place: set instead of text.
-  virtual Task<SysResult<std::unique_ptr<Path>>> follow(Thread& thread);
+  virtual SysResult<std::string> read_link_now(Thread* thread);  // kINVAL: no symbolic link
+  virtual Task<SysResult<std::string>> read_link(Thread* thread);
+  // procfs "magic" links lead straight to a place instead of through text.
+  virtual bool is_magic_link() const { return false; }
+  virtual SysResult<Path> follow_magic(Thread* thread);
 
   // A new open file description. Devices, fifos and sockets are dispatched by the VFS before this.
-  virtual Task<SysResult<Ref<File>>> open(Thread& thread, u32 flags) = 0;
+  virtual SysResult<Ref<File>> open_now(Thread* thread, u32 flags);  // kNEEDASYNC: only open() can
+  virtual Task<SysResult<Ref<File>>> open(Thread* thread, u32 flags);
+
+  // Extended attributes; kOPNOTSUPP where there are none.
+  virtual SysResult<std::string> get_xattr(const std::string& name);  // kNODATA
+  virtual SysResult<> set_xattr(const std::string& name, std::string value, u32 flags);
+  virtual SysResult<> remove_xattr(const std::string& name);
+  virtual SysResult<std::vector<std::string>> list_xattr();
 
   // Whether dentries of this directory may be cached (false: procfs, whose names come and go).
   virtual bool cacheable() const { return true; }
 
   Mutex& mutex() { return mutex_; }
 
+  // What all kinds of inodes may have attached, made on first use.
+  Ref<Pipe> fifo();                       // kFifo
+  FileLocks& locks();
+  FileLocks* locks_if_any() const { return locks_.load(std::memory_order_acquire); }
+  // A bound unix socket listens here (socket/unix.cpp).
+  Ref<File> bound_socket() const;
+  void set_bound_socket(File* socket);
+
+  // ETXTBSY: the number of writers, negative while executed.
+  SysResult<> get_write_access();
+  void put_write_access();
+  SysResult<> deny_write_access();
+  void allow_write_access();
+
  private:
-  FileSystem& file_system_;
+  Ref<FileSystem> file_system_;
   Mutex mutex_;
+  std::atomic<FileLocks*> locks_{nullptr};
+  std::atomic<i32> writers_{0};
+  mutable SpinLock lock_;
+  Ref<Pipe> fifo_ HATI_GUARDED_BY(lock_);
+  File* bound_socket_ HATI_GUARDED_BY(lock_) = nullptr;
 };
 
 // A superblock.
@@ -96,14 +149,18 @@ class FileSystem : public RefCounted<FileSystem> {
 
   virtual const char* type_name() const = 0;
   virtual Ref<Inode> root() = 0;
-  virtual std::string options() const { return {}; }  // for /proc/mounts, after rw/ro
+  virtual std::string options() const { return {}; }  // for /proc/mounts, after rw/ro: ",size=64k"
   struct Statistics {
     u64 magic = 0, block_size = 4096, blocks = 0, blocks_free = 0, inodes = 0, inodes_free = 0, name_max = 255;
   };
   virtual Statistics statistics() = 0;
   virtual SysResult<> remount(std::string_view options) { return {}; }
+  // What is reachable only through cycles or names goes when the last mount does.
+  virtual void shut_down() {}
 
   u32 device() const { return device_; }  // st_dev: anonymous device number, unique per superblock
+  std::atomic<bool> read_only{false};
+  std::atomic<u32> mounts{0};
 
  protected:
   FileSystem();
