@@ -8,9 +8,10 @@
 
 #include "abi/thread.h"
 #include "base/ref.h"
-#include "runtime/handle.h"
 #include "runtime/spinlock.h"
+#include "runtime/supervise.h"
 #include "runtime/task.h"
+#include "servers/linux/core/types.h"
 #include "servers/linux/core/wait.h"
 #include "servers/linux/memory/mm.h"
 #include "servers/linux/process/credentials.h"
@@ -20,11 +21,9 @@ namespace hati::linux {
 
 class FdTable;
 class FsContext;
+class Exec;
 class Process;
 class World;
-
-using Tid = i32;
-using Pid = i32;
 
 // Reasons to look up before returning to the program.
 enum WorkBits : u32 {
@@ -39,72 +38,125 @@ class Thread : public RefCounted<Thread> {
  public:
   static void destroy(Thread* thread);
 
-  Task<> run();
+  // The whole life; the task owns a reference to the thread.
+  static Task<> run(Ref<Thread> self);
 
   World& world() const { return world_; }
   Process& process() const { return *process_; }
-  Tid tid() const { return tid_; }
-  ThreadPage& page() { return *page_; }
+  Tid tid() const { return tid_.load(std::memory_order_relaxed); }
+  ThreadPage& page() { return native_.page(); }
+  const SupervisedThread& native() const { return native_; }
   UserMemory memory() const { return mm_->memory(); }
   Mm& mm() const { return *mm_; }
+  const Ref<Mm>& mm_ref() const { return mm_; }
   FdTable& files() const { return *files_; }
   FsContext& fs() const { return *fs_; }
+  const Ref<FdTable>& files_ref() const { return files_; }
+  const Ref<FsContext>& fs_ref() const { return fs_; }
+  // For other threads (procfs): the parts may be replaced or dropped at any time. Null after exit.
+  Ref<Mm> get_mm() const HATI_EXCLUDES(lock_);
+  Ref<FdTable> get_files() const HATI_EXCLUDES(lock_);
+  Ref<FsContext> get_fs() const HATI_EXCLUDES(lock_);
+  // By the thread itself only: unshare(2), exec.
+  void set_files(Ref<FdTable> files) HATI_EXCLUDES(lock_);
+  void set_fs(Ref<FsContext> fs) HATI_EXCLUDES(lock_);
+
+  // The thread's own view needs no lock: only the thread itself replaces them.
+  const Credentials& cred() const HATI_NO_THREAD_SAFETY_ANALYSIS { return *credentials_; }
   Ref<const Credentials> credentials() const HATI_EXCLUDES(lock_);
+  void set_credentials(Ref<const Credentials> credentials) HATI_EXCLUDES(lock_);
+  bool capable(Capability capability) const { return cred().capable(capability); }
   SpinLock& lock() const HATI_RETURN_CAPABILITY(lock_) { return lock_; }
 
   // From any worker: makes the thread look at its work bits, wherever it is (in the program, asleep, in a handler).
-  void set_work(u32 bits);
+  void set_work(u32 bits) HATI_EXCLUDES(lock_);
+  void clear_work(u32 bits) { work_.fetch_and(~bits, std::memory_order_relaxed); }
   u32 work() const { return work_.load(std::memory_order_relaxed); }
   // Whether an interruptible sleep should end now.
   bool signal_pending() const { return (work() & (kWorkSignal | kWorkStop | kWorkExit)) != 0; }
   bool kill_pending() const { return (work() & kWorkExit) != 0; }
 
   // /proc/PID/stat's letter: R S D T Z, and what it sleeps in.
-  char state_letter() const;
+  char state_letter() const HATI_EXCLUDES(lock_);
+  // CPU time in the program, ns; any worker.
+  struct CpuTime {
+    u64 user_ns = 0, system_ns = 0;
+  };
+  CpuTime cpu_time() const HATI_EXCLUDES(lock_);
+  u64 start_time() const { return start_ns_; }  // monotonic ns
 
   SignalThreadState signals;  // mask, private queue, alternate stack: see signal/pending.h for its locking
 
-  // Set by the thread itself (set_tid_address, set_robust_list, prctl, rseq).
+  // Set by the thread itself (set_tid_address, set_robust_list, prctl).
   u64 clear_child_tid = 0;
   u64 robust_list = 0;
-  u64 rseq_area = 0;
   i32 parent_death_signal = 0;
+  u64 timer_slack_ns = 50'000;
+  Process* vfork_parent_process = nullptr;
 
   std::string comm() const HATI_EXCLUDES(lock_);
-  void set_comm(std::string_view name) HATI_EXCLUDES(lock_);
+  void set_comm(std::string_view name) HATI_EXCLUDES(lock_);  // cut to 15 bytes
 
-  // Arguments of the call being handled, for restart and /proc/PID/syscall.
-  u64 original_rax = 0;
-  // Restart block of ERESTART_RESTARTBLOCK: absolute deadline and where to write the rest.
+  // The number of the call being handled, for restart (-1: not in a call, or its result is final).
+  i64 call_number = -1;
+  // restart_syscall(2): the coroutine that goes on with an interrupted sleep.
   struct RestartBlock {
-    u64 deadline = 0;
-    u64 remaining_address = 0;
+    Task<SysResult<i64>> (*restart)(Thread& thread) = nullptr;
+    u64 deadline = 0;       // absolute, of `clock`
+    u64 address = 0;        // where to write the rest
     u32 clock = 0;
+    u64 value[3] = {};      // poll, futex
   } restart;
+
+  // Scheduling, as told by sched_setscheduler(2) and setpriority(2); under lock().
+  struct Scheduling {
+    u32 policy = 0;
+    i32 priority = 0;
+    i32 nice = 0;
+    bool reset_on_fork = false;
+    u64 affinity = ~u64{0};
+    u32 io_priority = 0;
+  };
+  Scheduling scheduling HATI_GUARDED_BY(lock_);
+
+  // Usage counters of getrusage(2): changed by the thread itself.
+  std::atomic<u64> voluntary_switches{0};
 
  private:
   friend class Waiter;
   friend class ThreadFactory;
+  friend class Exec;
 
-  Task<> handle_trap(Trap trap);
-  Task<> handle_call();
+  Thread(World& world, Ref<Process> process, Tid tid);
+
+  Task<bool> handle_work();             // false: the thread has ended
+  Task<> handle_call(u64 number);       // calls that may sleep
+  void handle_fault(u32 vector);        // an exception: becomes a signal
+  void finish_call(SysResult<i64> result);
+  Task<> stop_here();
+  bool deliver_signal();                // false: nothing to deliver
+  void no_signal_restart();
 
   World& world_;
   Ref<Process> process_;
-  const Tid tid_;
-  ThreadHandle handle_;
-  ThreadPage* page_ = nullptr;
+  std::atomic<Tid> tid_;                // changes only when exec makes a thread the leader
+  SupervisedThread native_;
   Ref<Mm> mm_;
   Ref<FdTable> files_;
   Ref<FsContext> fs_;
+  u64 start_ns_ = 0;
+  u64 past_cpu_ns_ = 0;                 // of native threads before the last exec; under lock_
 
   mutable SpinLock lock_;
   Ref<const Credentials> credentials_ HATI_GUARDED_BY(lock_);
   std::string comm_ HATI_GUARDED_BY(lock_);
+  Waiter* sleeping_in_ HATI_GUARDED_BY(lock_) = nullptr;  // set_work() must notify
+  bool gone_ HATI_GUARDED_BY(lock_) = false;
 
-  std::atomic<u32> work_{0};
-  std::atomic<bool> in_program_{false};      // between resume and trap: set_work() must interrupt
-  std::atomic<Waiter*> sleeping_in_{nullptr};  // interruptible sleep: set_work() must notify
+  alignas(64) std::atomic<u32> work_{0};
+  std::atomic<bool> in_program_{false};  // between resume and trap: set_work() must interrupt
+  std::atomic<bool> asleep_{false};      // sleeping_in_ is set
+  std::atomic<bool> stopped_{false};
 };
 
 }  // namespace hati::linux

@@ -3,6 +3,7 @@
 // the files behind mappings (kept by tag), limits. Shared by threads and by vfork until exec. All memory state itself is the kernel's.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <string>
 #include <vector>
@@ -19,11 +20,11 @@ class File;
 class Mm : public RefCounted<Mm> {
  public:
   static SysResult<Ref<Mm>> create();  // an empty supervised space
-  static void destroy(Mm* mm);
+  static void destroy(Mm* mm);         // ends the space
   SysResult<Ref<Mm>> clone() const;    // fork: kSpaceClone
 
   UserMemory memory() const { return UserMemory{space_.get()}; }
-  Handle space() const { return space_.get(); }
+  const Space& space() const { return space_; }
 
   // mmap(2) etc. live in memory/mmap.cpp; a mapping of a file keeps the file alive through its tag.
   struct Layout {
@@ -32,19 +33,22 @@ class Mm : public RefCounted<Mm> {
     u64 arguments_start = 0, arguments_end = 0, environment_start = 0, environment_end = 0;
     u64 vdso = 0;
   };
-  Layout layout;                // changed only by exec and brk, under brk_lock
-  SpinLock brk_lock;
-  Ref<File> executable;         // /proc/PID/exe
+  Layout layout;                // changed only by exec, prctl and brk, under brk_lock
+  mutable SpinLock brk_lock;
+  Ref<File> executable;         // /proc/PID/exe; set by exec before anybody else sees the Mm
   std::vector<u64> auxiliary;   // /proc/PID/auxv
-  bool dumpable = true;
+  std::atomic<u64> locked_bytes{0};
+  std::atomic<bool> lock_future{false};
+  std::atomic<u32> membarrier{0};       // registered commands
+  std::atomic<u32> users{1};            // threads that run in it: the last one's exit is not a CLONE_CHILD_CLEARTID wake
 
   // Tags of file mappings: tag -> file. Tag 0 is "no file"; other small tags name [heap], [stack], [vdso], [vvar].
   u64 tag_for(Ref<File> file) HATI_EXCLUDES(lock_);
   Ref<File> file_of_tag(u64 tag) const HATI_EXCLUDES(lock_);
 
  private:
-  explicit Mm(OwnedHandle space);
-  OwnedHandle space_;
+  explicit Mm(Space space) : space_(std::move(space)) {}
+  Space space_;
   mutable SpinLock lock_;
   std::map<u64, Ref<File>> files_ HATI_GUARDED_BY(lock_);
   u64 next_tag_ HATI_GUARDED_BY(lock_) = 16;
