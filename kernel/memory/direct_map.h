@@ -20,6 +20,17 @@ inline T* phys_to_virt(PhysAddr address) {
 
 // For addresses inside the direct map only.
 inline PhysAddr virt_to_phys(const void* address) { return PhysAddr{reinterpret_cast<u64>(address) - kDirectMapBase}; }
+#else
+namespace testing {
+inline u8* physical_memory = nullptr;  // host tests: where physical address 0 would be; see testing/arena.h
+}
+template <class T = void>
+inline T* phys_to_virt(PhysAddr address) {
+  return reinterpret_cast<T*>(testing::physical_memory + address.value);
+}
+inline PhysAddr virt_to_phys(const void* address) {
+  return PhysAddr{static_cast<u64>(static_cast<const u8*>(address) - testing::physical_memory)};
+}
 #endif
 
 }  // namespace hati

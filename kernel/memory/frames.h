@@ -13,19 +13,13 @@
 #include "base/bits.h"
 #include "base/result.h"
 #include "base/types.h"
+#include "kernel/boot/memory_map.h"
+#include "kernel/cpu/cpu.h"
 #include "kernel/sync/spinlock.h"
 
 namespace hati {
 
-inline constexpr u32 kCpuCountMax = 64;
 inline constexpr u32 kOrderMax = 9;  // 2 MiB
-inline constexpr u64 kPhysicalLimit = u64{80} << 30;  // memory above is ignored: 64 GiB and the holes below 4 GiB
-
-// A range of physical addresses; end is exclusive.
-struct MemoryRange {
-  u64 start = 0;
-  u64 end = 0;
-};
 
 enum class PageState : u8 { kReserved, kFree, kCached, kUsed, kTable, kPrivate, kMemory, kSlab };
 
@@ -53,10 +47,11 @@ class Frames {
   Frames(const Frames&) = delete;
   Frames& operator=(const Frames&) = delete;
 
-  // Once at boot, on one CPU, with the direct map in place. `usable` is RAM (any order, may touch, must not overlap);
-  // `reserved` lies inside it and stays untouched (kernel image, initial ram disk, boot page tables). Ranges need not be
-  // page aligned. The Page array is taken from usable memory. kNoMemory: too little memory or too many ranges.
-  Result<> initialize(std::span<const MemoryRange> usable, std::span<const MemoryRange> reserved);
+  // Once at boot, on one processor, with the direct map in place: takes over what is free. The Page array comes out of it, too.
+  // kNoMemory: no room for the array.
+  Result<> initialize(MemoryMap& map);
+  // More memory after boot: the initial ram disk, say. Whole pages of RAM that nobody uses.
+  void add(PhysRange range);
 
   // A naturally aligned block of 2^order frames. kNoMemory also when only memory kept back for others is left.
   Result<PhysAddr> allocate(u32 order = 0, FrameFlags flags = FrameFlags::kNone);
@@ -80,11 +75,10 @@ class Frames {
 
  private:
   static constexpr u32 kNone = ~u32{0};
-  static constexpr u32 kRangesMax = 64;
   static constexpr u32 kCacheSize = 64;
   static constexpr u32 kBatch = 32;
 
-  struct alignas(64) CpuCache {
+  struct CpuCache {
     u32 count = 0;
     u32 zeroed_count = 0;
     std::array<u32, kCacheSize> frames{};
@@ -102,9 +96,6 @@ class Frames {
   void give_block(u32 frame, u32 order) HATI_REQUIRES(lock_);
   void push(u32 frame, u32 order) HATI_REQUIRES(lock_);
   void unlink(u32 frame, u32 order) HATI_REQUIRES(lock_);
-  bool add_range(MemoryRange range);
-  bool subtract_range(MemoryRange range);
-  Result<> place_page_array();
 
   Page* pages_ = nullptr;
   u64 page_count_ = 0;
@@ -115,12 +106,12 @@ class Frames {
 
   mutable Spinlock lock_;
   std::array<u32, kOrderMax + 1> heads_ HATI_GUARDED_BY(lock_){};
-  std::array<MemoryRange, kRangesMax> ranges_{};  // sorted; constant after initialize
+  std::array<PhysRange, RangeList::kRangesMax> ranges_{};  // sorted; constant after initialize
   u32 range_count_ = 0;
   u32 open_range_ HATI_GUARDED_BY(lock_) = 0;  // memory from here on (range, address) has no Page entries yet
   u64 open_address_ HATI_GUARDED_BY(lock_) = 0;
 
-  std::array<CpuCache, kCpuCountMax> caches_{};
+  PerCpu<CpuCache> caches_;
 };
 
 // The machine's memory.

@@ -37,7 +37,7 @@ class SlabCache {
   struct FreeSlot {
     FreeSlot* next;
   };
-  struct alignas(16) CpuFront {
+  struct CpuFront {
     FreeSlot* first = nullptr;
     u32 count = 0;
   };
@@ -67,7 +67,7 @@ class SlabCache {
   Spinlock lock_;
   u32 partial_ HATI_GUARDED_BY(lock_) = kNone;  // slabs with free slots
   u32 empty_slabs_ HATI_GUARDED_BY(lock_) = 0;
-  std::array<CpuFront, kCpuCountMax> fronts_{};
+  PerCpu<CpuFront> fronts_;
   static std::atomic<u64> total_bytes_;
 };
 

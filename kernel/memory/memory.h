@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+// The lower layer of a mapping: pages that handles and any number of mappings share. Anonymous (zero-filled, sparse, up to 2^63 bytes),
+// physical (devices, the initial ram disk) or contiguous (made by the kernel for what it shares with user space: rings, thread pages).
+// `pages_lock_` guards the pages and the size and is taken inside a space's lock; `mappings_lock_` guards the list of mappings and is
+// taken inside a space's lock, too, but never together with pages_lock_. To take pages away, pages go first, then each space is visited
+// (its lock alone), then the frames are freed: a mapping made in between cannot find the pages any more.
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+
+#include "abi/call.h"
+#include "base/ref.h"
+#include "base/result.h"
+#include "kernel/memory/direct_map.h"
+#include "kernel/memory/frames.h"
+#include "kernel/memory/page_tree.h"
+#include "kernel/memory/quota.h"
+#include "kernel/memory/shootdown.h"
+#include "kernel/object/object.h"
+#include "kernel/sync/spinlock.h"
+
+namespace hati {
+
+class AddressSpace;
+struct Mapping;
+struct MemoryTag;
+using MemoryHook = boost::intrusive::list_base_hook<boost::intrusive::tag<MemoryTag>>;
+
+class Memory final : public Object {
+ public:
+  static constexpr ObjectType kType = ObjectType::kMemory;
+  static constexpr u64 kBytesMax = u64{1} << 63;
+
+  // Zero-filled, pages on demand. Sizes are rounded up to pages. Pages are charged to `quota` (may be null) as they appear.
+  static Result<Ref<Memory>> create(Ref<Quota> quota, u64 bytes);
+  // Physical addresses, page aligned. The caller has checked that user space may have them. RAM or a device; never freed.
+  static Result<Ref<Memory>> create_physical(Ref<Quota> quota, PhysAddr base, u64 bytes, CacheMode mode);
+  // Kernel and user space share it: one block of zeroed frames, at most 2 MiB, present at once; cannot be resized or discarded.
+  static Result<Ref<Memory>> create_contiguous(Ref<Quota> quota, u64 bytes);
+
+  // create_contiguous only: the kernel's view, valid as long as the object lives.
+  template <class T = u8>
+  T* data() const {
+    return phys_to_virt<T>(base_);
+  }
+
+  // Shrinking drops pages and unmaps them everywhere. kRestart: call again with the same arguments. kNotSupported: not anonymous.
+  Result<> resize(u64 bytes);
+  // Whole pages inside [offset, offset + bytes) become holes, the rest is cleared. kRestart, kNotSupported.
+  Result<> discard(u64 offset, u64 bytes);
+  // The next offset >= `offset` with data (what = 0) or in a hole (1; the end counts as one). kNotFound, kInvalidArgument.
+  Result<u64> seek(u64 offset, u32 what) const;
+  MemoryInfo info() const;
+
+  // Copies at most to the end. Returns the bytes copied: fewer only at the end or (kNoMemory at the first byte is an error) without memory.
+  Result<u64> read(u64 offset, void* to, u64 bytes);
+  Result<u64> write(u64 offset, const void* from, u64 bytes);
+
+  u64 bytes() const { return bytes_.load(std::memory_order_acquire); }
+  CacheMode cache_mode() const { return cache_mode_; }
+  bool physical() const { return kind_ == Kind::kPhysical; }
+  // Pages of all anonymous Memory objects, for SystemInfo::memory_cache.
+  static u64 total_resident_bytes() { return total_pages_.load(std::memory_order_relaxed) << kPageShift; }
+
+  // For AddressSpace. `index`: page number. kBeyondEnd is kNotFound here; a hole read gives the zero frame if `make` is false.
+  struct PageView {
+    PhysAddr frame;
+    bool hole;  // the zero frame stands in for it: map read-only
+  };
+  // Calls `use(PageView)` with the pages locked, so that the page cannot go away while it is being mapped or copied.
+  template <class F>
+  Result<> with_page(u64 index, bool make, F&& use) HATI_EXCLUDES(pages_lock_) {
+    Guard guard(pages_lock_);
+    use(TRY(page(index, make)));
+    return {};
+  }
+  void add_mapping(Mapping& mapping) HATI_EXCLUDES(mappings_lock_);
+  void remove_mapping(Mapping& mapping) HATI_EXCLUDES(mappings_lock_);
+
+  enum class Kind : u8 { kAnonymous, kPhysical, kContiguous };
+  Memory(Kind kind, Charge charge, Ref<Quota> quota, u64 bytes);
+  ~Memory() override;
+
+ private:
+  struct Range {
+    u64 first = ~u64{0}, end = 0;  // page numbers
+  };
+
+  Result<PageView> page(u64 index, bool make) HATI_REQUIRES(pages_lock_);
+  Result<> invalidate();
+  Mapping* next_to_visit(Ref<AddressSpace>& space) HATI_REQUIRES(mappings_lock_);
+  Result<> take_pages(u64 first, u64 end, bool& more) HATI_EXCLUDES(pages_lock_);
+  void clear_part(u64 offset, u64 bytes) HATI_EXCLUDES(pages_lock_);
+  void release_storage() override;
+
+  const Kind kind_;
+  CacheMode cache_mode_ = CacheMode::kWriteBack;
+  u8 order_ = 0;        // kContiguous
+  PhysAddr base_{};     // kPhysical, kContiguous
+  Charge charge_;
+  Ref<Quota> quota_;
+  std::atomic<u64> bytes_;  // written under pages_lock_
+
+  mutable Spinlock pages_lock_;
+  PageTree pages_ HATI_GUARDED_BY(pages_lock_);
+  FrameList doomed_ HATI_GUARDED_BY(pages_lock_);  // out of the tree, perhaps still mapped
+  Range doomed_range_ HATI_GUARDED_BY(pages_lock_);
+  bool shrunk_ HATI_GUARDED_BY(pages_lock_) = false;  // private copies beyond the end must go, too
+
+  Spinlock mappings_lock_;
+  boost::intrusive::list<Mapping, boost::intrusive::base_hook<MemoryHook>> mappings_ HATI_GUARDED_BY(mappings_lock_);
+  u64 epoch_ HATI_GUARDED_BY(mappings_lock_) = 0;  // mappings with an older one have yet to be visited
+
+  static std::atomic<u64> total_pages_;
+};
+
+}  // namespace hati
