@@ -17,6 +17,7 @@ from . import terminal
 PROMPT = r"root@hati:[^\n]*# "
 # Control sequences with which a line editor draws; the text between them is what one reads.
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[=>78]")
+_BEGUN_ESCAPE = re.compile(r"\x1b(\[[0-9;?]*|[()])?\Z")
 
 
 class Lost(AssertionError):
@@ -32,6 +33,7 @@ class Console:
         self.process = subprocess.Popen([str(word) for word in command], stdin=slave, stdout=slave, stderr=slave,
                                         start_new_session=True, preexec_fn=terminal.die_with_parent)
         os.close(slave)
+        self._raw = ""        # the beginning of a control sequence, perhaps
         self.unread = ""      # came after the last match
         self.transcript = ""  # everything, for error messages
 
@@ -95,7 +97,10 @@ class Console:
             data = os.read(self.master, 65536)
         except OSError:  # EIO: nobody has the terminal open any more
             return False
-        text = _ESCAPES.sub("", data.decode(errors="replace"))
+        text = _ESCAPES.sub("", self._raw + data.decode(errors="replace"))
+        begun = _BEGUN_ESCAPE.search(text)
+        self._raw = begun[0] if begun else ""
+        text = text.removesuffix(self._raw)
         self.unread += text
         self.transcript += text
         return bool(data)

@@ -62,9 +62,11 @@ class _Collector(unittest.TestResult):
         self._results.put(Result(_name(test), Verdict.SKIPPED, reason))
 
     def addFailure(self, test, err):
+        super().addFailure(test, err)
         self._results.put(Result.failed(_name(test), str(err[1])))
 
     def addError(self, test, err):
+        super().addError(test, err)
         self._results.put(Result.failed(_name(test), self._exc_info_to_string(err, test)))
 
     def addSubTest(self, test, subtest, err):
