@@ -28,9 +28,8 @@ class Deferred {
 // Queues an item on this CPU; it must not be queued already. The caller keeps it alive until run_deferred() gave true.
 void defer(Deferred& item);
 
-// Does pieces until nothing is left (true) or about `budget_ns` have passed. Called by the exit path and by idle.
-bool run_deferred_work(u64 budget_ns);
-// Whether this CPU has deferred work; idle must not halt while it has.
+// Does one piece of this CPU's work, if there is any. Returns whether there is more.
+bool run_deferred_piece();
 bool has_deferred_work();
 
 }  // namespace hati

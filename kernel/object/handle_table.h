@@ -10,6 +10,7 @@
 #include "abi/object.h"
 #include "base/ref.h"
 #include "base/result.h"
+#include "kernel/debug/panic.h"
 #include "kernel/object/object.h"
 #include "kernel/sync/spinlock.h"
 
@@ -38,6 +39,15 @@ class HandleValue {
     object_->remove_handle();
     object_.reset();
   }
+  // For tables: the handle count and the reference go with the pointer, and come back from it.
+  [[nodiscard]] Object* release() && { return object_.release(); }
+  static HandleValue adopt(Object* object, Rights rights) {
+    HandleValue value;
+    value.object_ = Ref<Object>::adopt(object);
+    value.rights_ = rights;
+    return value;
+  }
+
   const Ref<Object>& object() const { return object_; }
   Rights rights() const { return rights_; }
   explicit operator bool() const { return static_cast<bool>(object_); }
@@ -50,7 +60,7 @@ class HandleValue {
 class HandleTable {
  public:
   HandleTable() = default;
-  ~HandleTable() { clear(); }
+  ~HandleTable();
   HandleTable(const HandleTable&) = delete;
   HandleTable& operator=(const HandleTable&) = delete;
 
@@ -91,6 +101,8 @@ class HandleTable {
   Slot* lock_slot(Handle handle) const;
   Slot* slot_at(u32 index) const;
   Result<> grow() HATI_REQUIRES(lock_);
+  // Frees a slot that is locked; unlocks it.
+  HandleValue empty_slot(Slot& slot, u32 index) HATI_REQUIRES(lock_);
   Result<Object*> get_raw(Handle handle, ObjectType type, Rights needed);  // with a reference
 
   std::array<std::atomic<Directory*>, kDirectories> directories_{};

@@ -32,13 +32,13 @@ class RunQueue {
 
   void push(RunNode& node, bool at_front);  // at_front: preempted before its slice ended (FIFO levels)
   void remove(RunNode& node);
-  RunNode* first() const;  // who should run next, or nullptr
+  RunNode* first();  // who should run next, or nullptr
   // Adjusts the virtual time of a thread that slept or comes from another CPU, so that it neither starves nor dominates.
   void place(RunNode& node, bool woken) const;
   // Charges run time to a fair node that is not in the queue.
   void charge(RunNode& node, u64 ns);
   // Whether `node` (not queued) should run before `running`.
-  bool preempts(const RunNode& node, const RunNode& running) const;
+  static bool preempts(const RunNode& node, const RunNode& running);
 
   u32 size() const { return fair_count_ + fifo_count_; }
   u32 fair_count() const { return fair_count_; }

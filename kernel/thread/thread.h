@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// A thread, native or supervised. Registers live in its ThreadPage. A thread that has been started keeps itself alive
-// (one reference) until it ends, so run queues and Cpu::current hold plain pointers.
-// `state_` is one atomic word: the run state and pending requests (kill, interrupt), which take effect on the CPU that has
-// the thread, at the latest on kernel exit.
+// A thread, native or supervised. Registers live in its ThreadPage. A thread keeps itself alive (one reference) until it ends, so
+// run queues and Cpu::current hold plain pointers.
+// `word_` is one atomic: the run state and requests (kill, interrupt). Requests take effect on the CPU that has the thread, at the
+// latest when it next leaves the kernel. State changes: whoever changes it from kStopped or kWaiting wins by compare-exchange;
+// from kRunnable the holder (a run queue's lock, or the CPU that carries it as candidate); from kRunning only its CPU.
 #pragma once
 
 #include <atomic>
@@ -11,36 +12,122 @@
 #include "abi/thread.h"
 #include "base/ref.h"
 #include "base/result.h"
+#include "kernel/arch/arch.h"
 #include "kernel/ipc/pending.h"
+#include "kernel/memory/shootdown.h"
 #include "kernel/object/object.h"
 #include "kernel/thread/run_queue.h"
-#include "kernel/thread/thread_offsets.h"
 #include "kernel/thread/timer.h"
 
 namespace hati {
 
 class AddressSpace;
+class Memory;
 class Ring;
 
-inline constexpr u32 kNoCpu = ~u32{0};
+struct ProcessTag;
+using ProcessHook = boost::intrusive::list_base_hook<boost::intrusive::tag<ProcessTag>>;
 
-class Thread final : public Object {
+class Thread final : public Object, public arch::ThreadContext, public RunNode, public ProcessHook {
  public:
   static constexpr ObjectType kType = ObjectType::kThread;
 
-  // --- For kernel/arch: HATI_THREAD_PAGE and HATI_THREAD_RING are the offsets of the first two. ---
-  ThreadPage* page = nullptr;  // in the direct map
-  u8 ring = 3;                 // current privilege level: 3, or 1 in an attached server
-  bool supervised = false;
-  bool lazy_fpu = false;  // a server's worker: the processor may keep another thread's extended state while it runs
-  bool debug_registers = false;  // set by the scheduler when page->debug_control != 0: load dr0..3, dr7 on switch
-  // The CPU whose registers hold the extended state, kNoCpu when the page has it. Written by kernel/arch on that CPU.
-  std::atomic<u32> fpu_cpu{kNoCpu};
-  AddressSpace* space = nullptr;  // owns a reference
+  enum State : u32 { kStopped, kRunnable, kRunning, kWaiting, kEnded };
+  // Requests, beside the state in `word_`.
+  static constexpr u32 kStateMask = 7, kKill = 8, kInterrupt = 16;
 
- public:
-  // ... the rest is for kernel/thread, kernel/call and kernel/ipc.
-  enum class State : u32 { kStopped, kRunnable, kRunning, kWaiting, kEnded };
+  // A stopped thread of `space`. `creator`: whose priority is the limit and whose call entry is inherited; nullptr for the first
+  // thread. The page of a supervised thread is mapped into the supervisor. kTerminated (the process is dying), kNoMemory, kNoSpace,
+  // kInvalidArgument (priority above the creator's, unknown bits).
+  static Result<Ref<Thread>> create(AddressSpace& space, ThreadRequest& request, const Thread* creator);
+
+  State state() const { return static_cast<State>(word_.load(std::memory_order_acquire) & kStateMask); }
+  AddressSpace& space() const { return *space_; }
+  bool supervised() const { return supervisor_ != nullptr; }
+  AddressSpace* supervisor() const { return supervisor_; }
+
+  // Any CPU, no locks held.
+  Result<> start();  // kNotSupported: supervised; kBusy: started before; kTerminated
+  void kill(i32 exit_code, ThreadEnd end);
+  Result<> interrupt();  // kNotSupported: not supervised
+  // `limit`: the caller's priority. kInvalidArgument, kNoRight.
+  Result<> control(ThreadProperty property, i64 value, u32 limit);
+  ThreadInfo info() const;
+  // kBusy unless it has ended or runs on this CPU.
+  Result<ThreadState> read_state();
+  // kThreadWait. Finishes the operation at once if the thread has ended.
+  void wait_for_end(PendingOperation& operation);
+
+  // The current thread of this CPU ends; at the exit another one runs.
+  void exit_current(i32 exit_code, ThreadEnd end);
+  // Native, current or claimed: an exception that nobody handles.
+  void note_fault(u32 vector, u64 error, u64 address);
+
+  // --- For kernel/thread and kernel/ipc. ---
+  // What kThreadResume left, while the thread is resumed. The ring is kept alive by the supervisor's process (see Process).
+  struct Resume {
+    Ring* ring = nullptr;
+    u64 user_data = 0;
+  };
+  // Ends a kRingEnter when its deadline comes.
+  class WaitTimer final : public Timer {
+   public:
+    explicit WaitTimer(Thread& thread) : thread_(thread) {}
+
+   private:
+    bool claim_expiry() override;
+    void expired() override;
+    Thread& thread_;
+  };
+  class FlushPark final : public FlushWaiter {
+   public:
+    explicit FlushPark(Thread& thread) : thread_(thread) {}
+    void flushed() override;
+
+   private:
+    Thread& thread_;
+  };
+
+  // kWaiting -> kRunnable. True for exactly one caller, who must see that it runs.
+  bool claim_wake();
+  // The last step of a thread's life, by whoever moved it to kEnded, when no CPU runs it. Drops the thread's own reference.
+  void finish_end();
+
+  std::atomic<u32> word_{kStopped};
+  std::atomic<u32> cpu{0};          // where it runs or is queued, or ran last
+  std::atomic<bool> on_cpu{false};  // `cpu` has not switched away from it yet: until then it may only be queued there
+  std::atomic<u64> affinity{~u64{0}};
+  u64 call_entry = 0;
+  Resume resume;
+  Ring* waiting_ring = nullptr;  // kWaiting: in whose waiter slot it is (a reference is held)
+  WaitTimer wait_timer{*this};
+  FlushPark flush_park{*this};
+  PendingOperation overflow;  // carries the completion of a trap while the ring is full
+  i32 nice = 0;
+  u64 time_slice_ns = 0;
+  std::atomic<u64> user_ns{0};
+  std::atomic<u64> switches{0}, preemptions{0};
+
+  Thread(AddressSpace& space, Ref<Memory> page_memory);
+  ~Thread() override;
+
+ private:
+  void on_last_handle() override;
+  void release_storage() override;
+  void set_end(i32 exit_code, ThreadEnd end);
+
+  AddressSpace* space_;       // owns a reference
+  AddressSpace* supervisor_;  // kept alive by space_
+  Ref<Memory> page_memory_;
+  std::atomic<u32> end_code_{0};
+  std::atomic<bool> end_set_{false};  // the first reason counts
+  ThreadEnd end_ = ThreadEnd::kExited;
+  bool fault_noted_ = false;
+  u64 fault_[3] = {};  // vector, error code, address
+
+  Spinlock waiters_lock_;
+  TargetList waiters_ HATI_GUARDED_BY(waiters_lock_);
+  bool ended_ HATI_GUARDED_BY(waiters_lock_) = false;
 };
 
 }  // namespace hati

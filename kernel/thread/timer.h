@@ -53,6 +53,7 @@ class TimerQueue {
     bool operator()(const Timer& a, const Timer& b) const { return a.deadline_ns_ < b.deadline_ns_; }
   };
   void update_next() HATI_REQUIRES(lock_);
+  Timer* take_due(u64 now_ns) HATI_EXCLUDES(lock_);  // the first due timer that could be claimed
 
   Spinlock lock_;
   boost::intrusive::multiset<Timer, boost::intrusive::compare<Order>, boost::intrusive::constant_time_size<false>> timers_

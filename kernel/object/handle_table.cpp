@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+// Slots of 16 bytes, 256 to a page, 512 pages to a directory. A slot's first word holds the object and the lock bit; its generation
+// changes when a handle is closed, so that stale numbers are found out.
+#include "kernel/object/handle_table.h"
+
+#include <new>
+
+#include "kernel/object/kernel_pages.h"
+
+namespace hati {
+
+namespace {
+
+constexpr u32 kIndexMask = (1u << 20) - 1;
+constexpr u64 kLockBit = 1;
+
+}  // namespace
+
+struct HandleTable::Slot {
+  std::atomic<u64> word;  // Object* | kLockBit; 0: free
+  // Both are written with the lock bit held or, in a free slot, with the table's lock.
+  u32 rights_or_next;
+  u32 generation;
+
+  void lock() {
+    while ((word.fetch_or(kLockBit, std::memory_order_acquire) & kLockBit) != 0)
+      while ((word.load(std::memory_order_relaxed) & kLockBit) != 0) __builtin_ia32_pause();
+  }
+  Object* object() const { return reinterpret_cast<Object*>(word.load(std::memory_order_relaxed) & ~kLockBit); }
+  void unlock(Object* object) { word.store(reinterpret_cast<u64>(object), std::memory_order_release); }
+};
+
+struct HandleTable::Page {
+  std::array<Slot, kSlotsPerPage> slots;
+};
+
+struct HandleTable::Directory {
+  std::array<std::atomic<Page*>, kPagesPerDirectory> pages;
+};
+
+HandleTable::~HandleTable() {
+  static_assert(sizeof(Slot) == 16 && sizeof(Page) == kPageSize && sizeof(Directory) == kPageSize);
+  clear();
+  for (auto& directory : directories_) {
+    Directory* table = directory.load(std::memory_order_relaxed);
+    if (table == nullptr) break;
+    for (auto& page : table->pages)
+      if (Page* slots = page.load(std::memory_order_relaxed)) free_kernel_page(slots);
+    free_kernel_page(table);
+  }
+}
+
+HandleTable::Slot* HandleTable::slot_at(u32 index) const {
+  Directory* directory = directories_[index / (kSlotsPerPage * kPagesPerDirectory)].load(std::memory_order_acquire);
+  if (directory == nullptr) return nullptr;
+  Page* page = directory->pages[index / kSlotsPerPage % kPagesPerDirectory].load(std::memory_order_acquire);
+  return page == nullptr ? nullptr : &page->slots[index % kSlotsPerPage];
+}
+
+HandleTable::Slot* HandleTable::lock_slot(Handle handle) const {
+  const u32 index = handle & kIndexMask;
+  Slot* slot = slot_at(index);
+  if (slot == nullptr || index == 0) return nullptr;
+  slot->lock();
+  Object* object = slot->object();
+  if (object != nullptr && slot->generation == handle >> kIndexBits) [[likely]] return slot;
+  slot->unlock(object);
+  return nullptr;
+}
+
+Result<Object*> HandleTable::get_raw(Handle handle, ObjectType type, Rights needed) {
+  Slot* slot = lock_slot(handle);
+  if (slot == nullptr) return fail(Error::kBadHandle);
+  Object* object = slot->object();
+  const bool right_type = object->type() == type;
+  const bool right_rights = has(static_cast<Rights>(slot->rights_or_next), needed);
+  if (right_type && right_rights) [[likely]] object->ref();
+  slot->unlock(object);
+  if (!right_type) return fail(Error::kWrongType);
+  if (!right_rights) return fail(Error::kNoRight);
+  return object;
+}
+
+Result<HandleTable::Entry> HandleTable::get_any(Handle handle, Rights needed) {
+  Slot* slot = lock_slot(handle);
+  if (slot == nullptr) return fail(Error::kBadHandle);
+  Entry entry{Ref<Object>(*slot->object()), static_cast<Rights>(slot->rights_or_next)};
+  slot->unlock(entry.object.get());
+  if (!has(entry.rights, needed)) return fail(Error::kNoRight);
+  return entry;
+}
+
+// One more page of slots, all of them put on the free list.
+Result<> HandleTable::grow() {
+  if (capacity_ == kHandlesMax) return fail(Error::kNoSpace);
+  auto& directory = directories_[capacity_ / (kSlotsPerPage * kPagesPerDirectory)];
+  Directory* table = directory.load(std::memory_order_relaxed);
+  if (table == nullptr) {
+    table = new (TRY(allocate_kernel_page())) Directory{};
+    directory.store(table, std::memory_order_release);
+  }
+  Page* page = new (TRY(allocate_kernel_page())) Page{};
+  for (u32 i = kSlotsPerPage; i-- > 0;) {
+    const u32 index = capacity_ + i;
+    if (index == 0) continue;  // handle 0 is never valid
+    page->slots[i].rights_or_next = first_free_;
+    first_free_ = index;
+  }
+  table->pages[capacity_ / kSlotsPerPage % kPagesPerDirectory].store(page, std::memory_order_release);
+  capacity_ += kSlotsPerPage;
+  return {};
+}
+
+Result<Handle> HandleTable::insert(HandleValue value) {
+  HATI_ASSERT(value);
+  Guard guard(lock_);
+  if (closed_) return fail(Error::kNoSpace);
+  if (first_free_ == 0) TRY(grow());
+  const u32 index = first_free_;
+  Slot& slot = *slot_at(index);
+  slot.lock();
+  first_free_ = slot.rights_or_next;
+  slot.rights_or_next = static_cast<u32>(value.rights());
+  const u32 generation = slot.generation;
+  slot.unlock(std::move(value).release());
+  count_.fetch_add(1, std::memory_order_relaxed);
+  // From here another thread of the process may use or close the handle.
+  return index | generation << kIndexBits;
+}
+
+HandleValue HandleTable::empty_slot(Slot& slot, u32 index) {
+  Object* object = slot.object();
+  HandleValue value = HandleValue::adopt(object, static_cast<Rights>(slot.rights_or_next));
+  slot.generation = (slot.generation + 1) & ((1u << kGenerationBits) - 1);
+  slot.rights_or_next = first_free_;
+  first_free_ = index;
+  slot.unlock(nullptr);
+  count_.fetch_sub(1, std::memory_order_relaxed);
+  return value;
+}
+
+Result<HandleValue> HandleTable::take(Handle handle, Rights needed) {
+  Guard guard(lock_);
+  Slot* slot = lock_slot(handle);
+  if (slot == nullptr) return fail(Error::kBadHandle);
+  if (!has(static_cast<Rights>(slot->rights_or_next), needed)) {
+    slot->unlock(slot->object());
+    return fail(Error::kNoRight);
+  }
+  return empty_slot(*slot, handle & kIndexMask);
+}
+
+Result<> HandleTable::close(Handle handle) {
+  TRY(take(handle, Rights::kNone));  // dropped here, without the lock: on_last_handle() may do anything
+  return {};
+}
+
+bool HandleTable::clear(u32 budget) {
+  for (;;) {
+    HandleValue value;  // dropped after the lock
+    Guard guard(lock_);
+    closed_ = true;
+    if (clear_next_ >= capacity_) return true;
+    if (budget-- == 0) return false;
+    const u32 index = clear_next_++;
+    Slot& slot = *slot_at(index);
+    slot.lock();
+    if (slot.object() == nullptr) {
+      slot.unlock(nullptr);
+    } else {
+      value = empty_slot(slot, index);
+    }
+  }
+}
+
+}  // namespace hati

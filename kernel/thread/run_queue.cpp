@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/thread/run_queue.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "kernel/debug/panic.h"
+
+namespace hati {
+
+namespace {
+
+constexpr i32 kNiceMin = -20, kNiceMax = 19;
+constexpr std::array<u32, 40> kNiceWeights = {
+    88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904, 3906, 3121, 2501, 1991, 1586, 1277,
+    1024,  820,   655,   526,   423,   335,   272,   215,   172,   137,   110,  87,   70,   56,   45,   36,   29,   23,   18,   15,
+};
+
+}  // namespace
+
+u32 nice_weight(i32 nice) { return kNiceWeights[static_cast<u32>(std::clamp(nice, kNiceMin, kNiceMax) - kNiceMin)]; }
+
+void RunQueue::update_least() {
+  if (!fair_.empty()) least_virtual_ns_ = std::max(least_virtual_ns_, fair_.begin()->virtual_ns);
+}
+
+void RunQueue::push(RunNode& node, bool at_front) {
+  HATI_ASSERT(!node.queued);
+  node.queued = true;
+  if (node.priority == kPriorityFair) {
+    fair_.insert(node);
+    ++fair_count_;
+    return;
+  }
+  auto& level = fifo_[node.priority];
+  if (at_front) {
+    level.push_front(node);
+  } else {
+    level.push_back(node);
+  }
+  occupied_[node.priority / 64] |= u64{1} << (node.priority % 64);
+  ++fifo_count_;
+}
+
+void RunQueue::remove(RunNode& node) {
+  HATI_ASSERT(node.queued);
+  node.queued = false;
+  if (node.priority == kPriorityFair) {
+    update_least();
+    fair_.erase(fair_.iterator_to(node));
+    --fair_count_;
+    return;
+  }
+  auto& level = fifo_[node.priority];
+  level.erase(level.iterator_to(node));
+  if (level.empty()) occupied_[node.priority / 64] &= ~(u64{1} << (node.priority % 64));
+  --fifo_count_;
+}
+
+RunNode* RunQueue::first() {
+  for (u32 word = kLevels / 64; word-- > 0;)
+    if (occupied_[word] != 0) return &fifo_[word * 64 + 63 - static_cast<u32>(std::countl_zero(occupied_[word]))].front();
+  return fair_.empty() ? nullptr : &*fair_.begin();
+}
+
+void RunQueue::place(RunNode& node, bool woken) const {
+  const u64 credit = woken ? kWakeCreditNs : 0;
+  const u64 earliest = least_virtual_ns_ > credit ? least_virtual_ns_ - credit : 0;
+  // A thread from a CPU whose clock is far ahead must not wait until this one has caught up.
+  const u64 latest = least_virtual_ns_ + 2 * kSliceNs;
+  node.virtual_ns = std::clamp(node.virtual_ns, earliest, latest);
+}
+
+void RunQueue::charge(RunNode& node, u64 ns) {
+  node.virtual_ns += node.weight == kNiceZeroWeight ? ns : ns * kNiceZeroWeight / node.weight;
+  const u64 reached = fair_.empty() ? node.virtual_ns : std::min(node.virtual_ns, fair_.begin()->virtual_ns);
+  least_virtual_ns_ = std::max(least_virtual_ns_, reached);
+}
+
+bool RunQueue::preempts(const RunNode& node, const RunNode& running) {
+  if (node.priority != running.priority) return node.priority > running.priority;
+  return node.priority == kPriorityFair && node.virtual_ns + kWakeGainNs < running.virtual_ns;
+}
+
+}  // namespace hati
