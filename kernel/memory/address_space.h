@@ -20,6 +20,8 @@
 
 namespace hati {
 
+class Process;
+
 enum class FaultResult : u8 {
   kResolved,    // run on (also for stale translations)
   kUnmapped,    // no mapping there
@@ -64,6 +66,10 @@ class TableAccess {
 class AddressSpace : public Object {
  public:
   static constexpr ObjectType kType = ObjectType::kAddressSpace;
+
+  // Implemented in kernel/thread, which derives the class that holds the Process: see the protected part. `supervisor`: for kSupervised.
+  static Result<Ref<AddressSpace>> create(SpaceFlags flags, AddressSpace* supervisor, Ref<Quota> quota);
+  Process& process() const { return *process_; }
 
   // `request.memory` is ignored: the object comes as a reference (null: anonymous). Rights have been checked and are in max_protection.
   // kInvalidArgument, kNoSpace (no free range, limit of address space), kExists, kNoMemory, kRestart.
@@ -146,8 +152,10 @@ class AddressSpace : public Object {
   arch::SpaceContext context;
 
  protected:
-  // A derived class adds what kernel/object knows of a process, makes the object in its cache, then calls initialize().
-  AddressSpace(SpaceFlags flags, Ref<Quota> quota) : Object(kType), flags_(flags), quota_(std::move(quota)) {}
+  // class ProcessSpace final : public AddressSpace (kernel/thread) has the Process as a member, passes its address here (it is only stored),
+  // lives in an ObjectCache of its own (release_storage) and calls initialize() before anybody else sees it.
+  AddressSpace(SpaceFlags flags, Ref<Quota> quota, Process* process)
+      : Object(kType), flags_(flags), quota_(std::move(quota)), process_(process) {}
   // Root table. `supervisor`: of a supervised space; if it is attached, its slot is shared. kNoMemory.
   Result<> initialize(AddressSpace* supervisor);
   // The space must be empty (teardown_piece) or is emptied here, however long that takes.
@@ -163,6 +171,7 @@ class AddressSpace : public Object {
 
   const SpaceFlags flags_;
   const Ref<Quota> quota_;
+  Process* const process_;
   HandleTable handles_;
   FlushTicket ticket_;
   // to be continued by the implementation
