@@ -5,7 +5,8 @@ set(HATI_SERVER_FLAGS
   -std=c++23 -stdlib=libc++ -O2 -g1 -fPIE -fno-exceptions -fno-rtti -fno-omit-frame-pointer -ffunction-sections -fdata-sections
   -mno-implicit-float -fno-stack-protector
   -D_LIBCPP_HARDENING_MODE=_LIBCPP_HARDENING_MODE_FAST)
-set(HATI_SERVER_LINK_FLAGS -static-pie -stdlib=libc++ -fuse-ld=lld -Wl,--gc-sections -Wl,-z,relro,-z,now -rtlib=libgcc)
+# _hati_start registers the bridge that carries out glibc's system calls, then goes on to _start.
+set(HATI_SERVER_LINK_FLAGS -static-pie -Wl,-e,_hati_start -stdlib=libc++ -fuse-ld=lld -Wl,--gc-sections -Wl,-z,relro,-z,now -rtlib=libgcc)
 
 # hati_server_library(name sources...): code of servers as a static library.
 function(hati_server_library name)

@@ -56,6 +56,8 @@ class CancelSource {
   };
   static void on_parent(CancelHook& hook) { static_cast<ParentHook&>(hook).self->cancel(); }
   void link(CancelSource* parent);
+  void unlink(CancelHook& hook) HATI_REQUIRES(lock_);
+  CancelHook* take_first();
 
   std::atomic<bool> cancelled_{false};
   std::atomic<CancelHook*> running_{nullptr};

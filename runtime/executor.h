@@ -67,6 +67,7 @@ class Worker {
   }
 
   TimerHeap& timers() { return timers_; }
+  const TimerHeap& timers() const { return timers_; }
 
   // Runs until stop(). Called on the worker's thread by Runtime.
   void run();
@@ -80,9 +81,9 @@ class Worker {
   Result<void> open(u32 index, u32 submit_entries, u32 complete_entries);
   void close();
   bool step(bool may_sleep);   // one round of the loop; false if there was nothing to do
-  void reap();
-  void run_ready();
-  void run_inbox();
+  bool reap();
+  bool run_ready();
+  bool run_inbox();
   void flush();
   void arm_wake();
   void dispatch(const Completion& completion);
@@ -102,7 +103,6 @@ class Worker {
   PromiseBase* ready_last_ = nullptr;
   OwnedHandle ring_;
   u32 index_ = 0;
-  u64 ring_bytes_ = 0;
   TimerHeap timers_;
   PendingOperation wake_operation_;
   KernelEvent wake_event_;

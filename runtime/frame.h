@@ -17,7 +17,6 @@ class FrameCache {
   static constexpr u32 kKeepMax = 64;    // frames of a class kept per thread
 
   constexpr FrameCache() = default;
-  ~FrameCache();
   FrameCache(const FrameCache&) = delete;
   FrameCache& operator=(const FrameCache&) = delete;
 
@@ -33,6 +32,9 @@ class FrameCache {
     }
     return allocate_slow(bytes);
   }
+
+  // Gives everything back to malloc: before the thread ends.
+  void clear();
 
   void free(void* frame, usize bytes) {
     const usize index = (bytes - 1) / kStep;

@@ -29,8 +29,9 @@ class OperationAwaiter : private PendingOperation, private CancelHook, private P
 
   Submission submission_;
   Worker* worker_ = nullptr;
-  bool completed_ = false;                    // worker thread only
-  std::atomic<bool> cancel_posted_{false};
+  CancelSource* source_ = nullptr;
+  bool completed_ = false;  // worker thread only
+  std::atomic<bool> cancel_posted_{false};  // on_cancel() has run and on_posted() has not
 };
 
 // The completion as the kernel gave it. `user_data` of the submission is ours.

@@ -62,9 +62,8 @@ struct Message {
   u64 transaction = 0;
   std::vector<OwnedHandle> handles;
 };
-inline constexpr usize kMessageMax = sizeof(MessageHeader) + 4096 + kPayloadMax;
 
-// The next message of any size up to kMessageMax; larger ones are dropped and answered with kTooBig.
+// The next message of any size.
 Task<Result<Message>> receive(Handle channel);
 // Sends the reply, or the error alone; a client that cannot take it is cut off by its own doing, so nothing is reported.
 void reply(Handle channel, u64 transaction, u32 id, std::span<const std::byte> body, Attachments& out);
@@ -97,6 +96,7 @@ Task<void> serve_one(Handle channel, Handler& handler, Message message) {
   }
 }
 
+// Answers kBadData.
 Task<void> serve_unknown(Handle channel, Message message);
 
 // Not a coroutine: the task it returns is the one of the request that the message carries.

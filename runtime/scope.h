@@ -35,6 +35,7 @@ class Scope {
 
  private:
   friend struct PromiseBase;
+  friend class Runtime;
   PromiseBase& adopt(Task<void> task);
   void finished();
 

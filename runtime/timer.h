@@ -60,7 +60,6 @@ class TimerHeap {
   std::vector<Timer*> heap_ HATI_GUARDED_BY(lock_);
   std::atomic<u64> next_{kNever};
   std::atomic<Timer*> running_{nullptr};
-  std::atomic<u64> running_thread_{0};
 };
 
 }  // namespace hati

@@ -51,7 +51,8 @@ class Mutex {
    private:
     friend class Mutex;
     Mutex& mutex_;
-    PromiseBase* promise_ = nullptr;
+    PromiseBase* promise_ = nullptr;  // null: signal_ instead
+    Signal* signal_ = nullptr;
     Waiter* next_ = nullptr;
   };
   // Not cancellable: holders are expected to be quick.
@@ -65,7 +66,6 @@ class Mutex {
 
  private:
   enum State : u32 { kFree, kHeld, kContended };
-  struct Cancellable;
 
   bool try_take() {
     u32 expected = kFree;

@@ -16,6 +16,7 @@ class Queue {
 
   // kPeerClosed after close(), kCancelled.
   Task<Result<void>> push(T value) {
+    if (auto pushed = try_push(value); pushed || pushed.error() != Error::kWouldBlock) co_return pushed;
     WaitEntry entry(room_);
     for (;;) {
       if (auto pushed = try_push(value); pushed || pushed.error() != Error::kWouldBlock) co_return pushed;
@@ -39,6 +40,7 @@ class Queue {
 
   // kPeerClosed once it is closed and empty, kCancelled, kTimedOut.
   Task<Result<T>> pop(u64 deadline_ns = kNever) {
+    if (auto popped = try_pop(); popped || popped.error() != Error::kWouldBlock) co_return popped;
     WaitEntry entry(filled_);
     for (;;) {
       if (auto popped = try_pop(); popped || popped.error() != Error::kWouldBlock) co_return popped;

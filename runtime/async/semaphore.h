@@ -22,8 +22,8 @@ class Semaphore {
   struct Waiter {
     Signal signal;
     Waiter* next = nullptr;
-    bool granted = false;
   };
+  bool enqueue(Waiter& waiter);   // false: one was taken at once
   bool withdraw(Waiter& waiter);  // false: it was granted already
 
   SpinLock lock_;
