@@ -97,18 +97,7 @@ bool check_str(const char* a, const char* b, const char* text, const char* file,
   return false;
 }
 
-long check_ok(long result, const char* text, const char* file, int line) {
-  if (result == -1) fail(file, line, "%s failed: %s", text, strerrorname_np(errno) ?: "?");
-  return result;
-}
-
-long must_ok(long result, const char* text, const char* file, int line) {
-  if (result == -1) {
-    fail(file, line, "%s failed: %s", text, strerrorname_np(errno) ?: "?");
-    _exit(1);
-  }
-  return result;
-}
+void report_error(const char* text, const char* file, int line) { fail(file, line, "%s failed: %s", text, strerrorname_np(errno) ?: "?"); }
 
 int64_t now_ns(clockid_t clock) {
   timespec now{};

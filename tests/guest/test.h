@@ -102,8 +102,19 @@ bool check_eq(const A& a, const B& b, const char* text, const char* file, int li
 bool check_true(bool condition, const char* text, const char* file, int line);
 bool check_errno(long result, int expected, const char* text, const char* file, int line);
 bool check_str(const char* a, const char* b, const char* text, const char* file, int line);
-long check_ok(long result, const char* text, const char* file, int line);
-long must_ok(long result, const char* text, const char* file, int line);
+void report_error(const char* text, const char* file, int line);
+
+template <class T>
+T check_ok(T result, const char* text, const char* file, int line) {
+  if (result == -1) report_error(text, file, line);
+  return result;
+}
+
+template <class T>
+T must_ok(T result, const char* text, const char* file, int line) {
+  if (check_ok(result, text, file, line) == -1) _exit(1);
+  return result;
+}
 
 #define TEST_IN(family, name, seconds)                                           \
   static void test_##name();                                                     \
@@ -124,7 +135,7 @@ long must_ok(long result, const char* text, const char* file, int line);
 // The expression must return -1 with this errno.
 #define CHECK_ERRNO(expression, error) (errno = 0, ::test::check_errno((long)(expression), error, #expression, __FILE__, __LINE__))
 // The expression must not return -1; the value is handed on.
-#define CHECK_OK(expression) ::test::check_ok((long)(expression), #expression, __FILE__, __LINE__)
+#define CHECK_OK(expression) ::test::check_ok((expression), #expression, __FILE__, __LINE__)
 #define REQUIRE(condition)                                         \
   do {                                                             \
     if (!(condition)) {                                            \
@@ -133,7 +144,7 @@ long must_ok(long result, const char* text, const char* file, int line);
     }                                                              \
   } while (0)
 // As CHECK_OK, but the process cannot go on without it.
-#define must(expression) ::test::must_ok((long)(expression), #expression, __FILE__, __LINE__)
+#define must(expression) ::test::must_ok((expression), #expression, __FILE__, __LINE__)
 
 // ---- time -------------------------------------------------------------------------------------
 
