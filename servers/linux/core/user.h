@@ -109,6 +109,10 @@ class IoBuffer {
   IoBuffer& operator=(const IoBuffer&) = delete;
 
   u64 left() const { return left_; }
+  // At most `bytes` of what is left will be used (file size limits).
+  void limit(u64 bytes) {
+    if (bytes < left_) left_ = bytes;
+  }
 
   // Moves bytes between the server and the front of the buffer and consumes them. Returns how many were moved: fewer than asked when the buffer is used up
   // or a bad address comes; kFAULT if none could be moved although some were asked for.

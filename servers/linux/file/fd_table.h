@@ -33,6 +33,8 @@ class FdTable : public RefCounted<FdTable> {
   void close(Ref<File> file) const;
   void close_on_exec_files();
   void close_all();
+  void set_close_on_exec_range(u32 first, u32 last);
+  usize slot_count() const;     // FDSize in /proc/PID/status
   std::vector<Fd> list() const;  // for /proc/PID/fd
 
  private:
@@ -40,6 +42,8 @@ class FdTable : public RefCounted<FdTable> {
     Ref<File> file;
     bool close_on_exec = false;
   };
+  Ref<File> take(u32 index) HATI_REQUIRES(lock_);
+
   mutable SpinLock lock_;
   std::vector<Slot> slots_ HATI_GUARDED_BY(lock_);
   u32 first_free_ HATI_GUARDED_BY(lock_) = 0;

@@ -61,7 +61,12 @@ struct IoContext {
   Thread* thread;         // null: the server itself
   u32 flags = 0;          // ReadWriteFlags
   bool nonblock = false;  // the effective O_NONBLOCK
+  bool retry = false;     // not the first attempt of this call: it has waited
   bool whole = false;     // write: all of it or kAGAIN (set by the path that cannot remember a part)
+  // Set by a file that answers kAGAIN: how long to wait before asking again with timed_out set (VTIME, SO_RCVTIMEO).
+  u64 deadline = kNever;
+  bool timed_out = false;
+  usize done = 0;         // bytes moved by earlier attempts of the same call
 };
 
 class File : public RefCounted<File> {
@@ -123,6 +128,13 @@ class File : public RefCounted<File> {
   const Path* path() const { return path_.get(); }
   Inode* inode() const { return inode_.get(); }
   void set_location(Ref<Inode> inode, std::unique_ptr<Path> path);
+  // This description holds Inode::get_write_access(), given back at the end.
+  void set_counts_as_writer();
+
+  virtual class PipeFile* as_pipe() { return nullptr; }
+  virtual class EpollFile* as_epoll() { return nullptr; }
+  virtual class TerminalFile* as_terminal() { return nullptr; }
+  virtual class SocketFile* as_socket() { return nullptr; }
 
   // Owner for SIGIO (F_SETOWN): pid > 0, process group < 0; and the signal to send (F_SETSIG, 0 = SIGIO).
   std::atomic<i32> owner{0};

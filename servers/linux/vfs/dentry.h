@@ -35,6 +35,9 @@ class Dentry : public RefCounted<Dentry> {
 
  private:
   friend class DentryCache;
+  bool matches(const Dentry* parent, std::string_view name) const;
+  bool belongs_to(const FileSystem& file_system) const;
+
   const Ref<Inode> inode_;
   std::atomic<u32> mounted_here_{0};
   std::atomic<bool> unlinked_{false};
@@ -64,8 +67,10 @@ class DentryCache {
   // rename(2): afterwards `dentry` is (new_parent, new_name); what was there is out of the table.
   void move(Dentry& dentry, Dentry& new_parent, std::string_view new_name);
   void exchange(Dentry& first, Dentry& second);
-  // Drops all unused entries (drop_caches, umount).
+  // Drops unused entries until `keep` are left; 0: all of them (drop_caches).
   void shrink(usize keep);
+  // Drops the unused entries of a file system that goes.
+  void forget(const FileSystem& file_system);
   usize size() const { return count_.load(std::memory_order_relaxed); }
 
  private:
@@ -75,11 +80,12 @@ class DentryCache {
     Dentry* first = nullptr;
   };
   static u64 hash_of(const Dentry* parent, std::string_view name);
+  void place(Dentry& dentry, Ref<Dentry> parent, std::string_view name);
   Bucket& bucket(u64 hash) { return buckets_[hash % kBuckets]; }
   void link(Dentry& dentry, u64 hash);
   bool unlink_from_bucket(Dentry& dentry);
   Ref<Dentry> take(const Dentry& parent, std::string_view name);
-  usize sweep(Bucket& bucket, bool force);
+  usize sweep(Bucket& place, bool force, const FileSystem* only);
 
   const usize limit_;
   std::unique_ptr<Bucket[]> buckets_;

@@ -106,6 +106,9 @@ class Inode : public RefCounted<Inode> {
   virtual SysResult<Ref<File>> open_now(Thread* thread, u32 flags);  // kNEEDASYNC: only open() can
   virtual Task<SysResult<Ref<File>>> open(Thread* thread, u32 flags);
 
+  // Directories: entries from file.position() on, "." and ".." included, for DirectoryFile.
+  virtual SysResult<> iterate(File& file, DirectoryEmitter& emitter);
+
   // Extended attributes; kOPNOTSUPP where there are none.
   virtual SysResult<std::string> get_xattr(const std::string& name);  // kNODATA
   virtual SysResult<> set_xattr(const std::string& name, std::string value, u32 flags);
@@ -118,7 +121,8 @@ class Inode : public RefCounted<Inode> {
   Mutex& mutex() { return mutex_; }
 
   // What all kinds of inodes may have attached, made on first use.
-  Ref<Pipe> fifo();                       // kFifo
+  Ref<Pipe> fifo();  // kFifo
+  void set_fifo(Ref<Pipe> pipe);
   FileLocks& locks();
   FileLocks* locks_if_any() const { return locks_.load(std::memory_order_acquire); }
   // A bound unix socket listens here (socket/unix.cpp).

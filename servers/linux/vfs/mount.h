@@ -94,6 +94,9 @@ class MountTree {
   void link(Mount& parent, Ref<Dentry> point, Ref<Mount> child) HATI_REQUIRES(lock_);
   Ref<Mount> unlink(Mount& child) HATI_REQUIRES(lock_);
   Ref<Mount> copy_tree(Mount& from, Ref<Dentry> root, bool recursive) HATI_REQUIRES(lock_);
+  void detach_subtree(Mount& mount, std::vector<Ref<Mount>>& dropped) HATI_REQUIRES(lock_);
+  void mark_attached(Mount& mount) HATI_REQUIRES(lock_);
+  void change_propagation(Mount& mount, u32 type, bool recursive) HATI_REQUIRES(lock_);
   static bool below(const Dentry& dentry, const Dentry& ancestor);
   void collect(Mount& mount, std::vector<MountRecord>& records) const HATI_REQUIRES(lock_);
   void note_change();

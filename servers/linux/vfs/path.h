@@ -68,7 +68,8 @@ SysResult<> check_permission(const Credentials& credentials, const Inode& inode,
 // What clone(CLONE_FS) shares: root, working directory, umask.
 class FsContext : public RefCounted<FsContext> {
  public:
-  FsContext(Path root, Path cwd, u32 umask) : root_(std::move(root)), cwd_(std::move(cwd)), umask_(umask) {}
+  FsContext(Path root, Path cwd, u32 umask);
+  ~FsContext();
   static void destroy(FsContext* context) { delete context; }
   Ref<FsContext> copy() const;
 
@@ -84,6 +85,10 @@ class FsContext : public RefCounted<FsContext> {
   Path root_ HATI_GUARDED_BY(lock_);
   Path cwd_ HATI_GUARDED_BY(lock_);
   std::atomic<u32> umask_;
+  // The list of all contexts (vfs/path.cpp), guarded by its lock.
+  friend void replace_roots(const Path& from, const Path& to);
+  FsContext* next_ = nullptr;
+  FsContext** link_ = nullptr;
 };
 
 }  // namespace hati::linux

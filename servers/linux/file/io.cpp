@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+#include "servers/linux/file/io.h"
+
+#include "servers/linux/signal/send.h"
+
+namespace hati::linux {
+
+namespace {
+
+constexpr u32 kReadEvents = kPollIn | kPollErr | kPollHup | kPollRdHup | kPollPri;
+constexpr u32 kWriteEvents = kPollOut | kPollErr | kPollHup;
+
+}  // namespace
+
+SysResult<usize> read_file_now(Thread& thread, File& file, IoBuffer& to, u32 flags) {
+  IoContext context{.thread = &thread, .flags = flags, .nonblock = file.nonblocking() || (flags & kRwNoWait) != 0};
+  SysResult<usize> result = file.read(context, to);
+  if (!result && result.error() == Errno::kAGAIN && !context.nonblock) return fail(Errno::kNEEDASYNC);
+  return result;
+}
+
+SysResult<usize> write_file_now(Thread& thread, File& file, IoBuffer& from, u32 flags) {
+  const bool nonblock = file.nonblocking() || (flags & kRwNoWait) != 0;
+  IoContext context{.thread = &thread, .flags = flags, .nonblock = nonblock, .whole = !nonblock && file.writes_everything()};
+  SysResult<usize> result = file.write(context, from);
+  if (result) return result;
+  if (result.error() == Errno::kAGAIN && !context.nonblock) return fail(Errno::kNEEDASYNC);
+  if (result.error() == Errno::kPIPE) raise_signal(thread, kSigPipe);
+  return result;
+}
+
+Task<SysResult<usize>> read_file(Thread& thread, File& file, IoBuffer& to, u32 flags) {
+  IoContext context{.thread = &thread, .flags = flags, .nonblock = file.nonblocking() || (flags & kRwNoWait) != 0};
+  Waiter waiter(&thread);
+  WaitQueue* queue = file.poll_queue();
+  if (queue != nullptr && !context.nonblock) waiter.add(*queue, kReadEvents);
+  for (;;) {
+    const SysResult<usize> result = file.read(context, to);
+    if (result || result.error() != Errno::kAGAIN || context.nonblock || queue == nullptr) co_return result;
+    const SysResult<> woken = co_await waiter.wait(context.deadline);
+    context.timed_out = !woken && woken.error() == Errno::kTIMEDOUT;
+    if (!woken && !context.timed_out) co_return fail(woken.error());
+  }
+}
+
+Task<SysResult<usize>> write_file(Thread& thread, File& file, IoBuffer& from, u32 flags) {
+  IoContext context{.thread = &thread, .flags = flags, .nonblock = file.nonblocking() || (flags & kRwNoWait) != 0};
+  Waiter waiter(&thread);
+  WaitQueue* queue = file.poll_queue();
+  if (queue != nullptr && !context.nonblock) waiter.add(*queue, kWriteEvents);
+  const auto partial = [&](Errno error) -> SysResult<usize> {
+    if (context.done > 0) return context.done;
+    return fail(error);
+  };
+  for (;;) {
+    const SysResult<usize> result = file.write(context, from);
+    if (result) {
+      context.done += *result;
+      if (!file.writes_everything() || context.nonblock || from.left() == 0) co_return context.done;
+      continue;
+    }
+    if (result.error() == Errno::kPIPE) raise_signal(thread, kSigPipe);
+    if (result.error() != Errno::kAGAIN || context.nonblock || queue == nullptr) co_return partial(result.error());
+    const SysResult<> woken = co_await waiter.wait(context.deadline);
+    context.timed_out = !woken && woken.error() == Errno::kTIMEDOUT;
+    if (!woken && !context.timed_out) co_return partial(woken.error());
+  }
+}
+
+SysResult<usize> SeekableFile::read(IoContext& context, IoBuffer& to) {
+  SpinGuard guard(position_lock());
+  const usize done = TRY(read_at(context, to, position()));
+  set_position(position() + done);
+  return done;
+}
+
+SysResult<usize> SeekableFile::write(IoContext& context, IoBuffer& from) {
+  SpinGuard guard(position_lock());
+  if ((flags() & kOpenAppend) != 0 || (context.flags & kRwAppend) != 0) {
+    u64 end = position();
+    const usize done = TRY(append(context, from, end));
+    set_position(end);
+    return done;
+  }
+  const usize done = TRY(write_at(context, from, position()));
+  set_position(position() + done);
+  return done;
+}
+
+SysResult<usize> SeekableFile::append(IoContext& context, IoBuffer& from, u64& position) {
+  const u64 end = TRY(size());
+  const usize done = TRY(write_at(context, from, end));
+  position = end + done;
+  return done;
+}
+
+SysResult<u64> SeekableFile::seek_content(u64 offset, u32 whence) {
+  const u64 end = TRY(size());
+  if (offset >= end) return fail(Errno::kNXIO);
+  return whence == 3 ? offset : end;
+}
+
+SysResult<i64> SeekableFile::seek(i64 offset, u32 whence) {
+  SpinGuard guard(position_lock());
+  u64 base = 0;
+  switch (whence) {
+    case 0: break;
+    case 1: base = position(); break;
+    case 2: base = TRY(size()); break;
+    case 3:
+    case 4:
+      if (offset < 0) return fail(Errno::kNXIO);
+      base = TRY(seek_content(static_cast<u64>(offset), whence));
+      offset = 0;
+      break;
+    default: return fail(Errno::kINVAL);
+  }
+  i64 result;
+  if (__builtin_add_overflow(static_cast<i64>(base), offset, &result) || result < 0) return fail(Errno::kINVAL);
+  set_position(static_cast<u64>(result));
+  return result;
+}
+
+}  // namespace hati::linux
