@@ -32,6 +32,7 @@ class GuestSuite(Suite):
         self.name = "-".join(word for word in ("guest", kernel, str(cpus), placement) if word)
         self.about = f"static Linux programs on {kernel.capitalize()}, {cpus} CPU{'s' if cpus > 1 else ''} {append}".rstrip()
         self.kernel, self.cpus, self.append, self.again, self.seconds = kernel, cpus, append, again, seconds
+        self.arguments = ""  # for the runner, when no pattern is given
 
     def run(self, pattern: str) -> Iterator[Result]:
         tree = _test_tree()
@@ -48,24 +49,34 @@ class GuestSuite(Suite):
             SHOWN.write_text(json.dumps({"key": key}))
 
     def _boot(self, tree: bytes, pattern: str) -> Iterator[Result]:
-        words = ["console=ttyS0 panic=-1 quiet rdinit=/tests/run-all", self.append, f"-- {pattern}" if pattern else ""]
-        machine = boot.machine_for(self.kernel, tree, "tests", " ".join(word for word in words if word), cpus=self.cpus)
+        arguments = pattern or self.arguments
+        words = ["console=ttyS0 panic=-1 quiet rdinit=/tests/run-all", self.append, f"-- {arguments}" if arguments else ""]
+        machine = boot.machine_for(self.kernel, tree, "tests", " ".join(filter(None, words)), cpus=self.cpus)
         log = qemu.log_path(self.name)
+        deadline = time.monotonic() + self.seconds
         with qemu.Running(machine, log, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as running:
             totals = None
             last = "(none)"
-            for line in _lines(running, time.monotonic() + self.seconds):
+            for line in _lines(running, deadline):
                 if match := _LINE.match(line):
                     last = match[2]
                     yield Result(last, Verdict(match[1]), match[3] or "")
                 totals = _TOTALS.match(line) or totals
-            outcome = running.wait(20)
+            outcome = running.wait(max(5, deadline - time.monotonic()))
             if totals and outcome is qemu.Outcome.POWERED_OFF:
                 return
-            if not totals and running.process.returncode == -15:
-                outcome = qemu.Outcome.TIMEOUT
             what = outcome.describe() + ("" if totals else ", without the final line")
             yield Result.failed("(machine)", f"{what}; the last test reported was {last}\n{_tail(running)}\nsee {log}")
+
+
+class FuzzSuite(GuestSuite):
+    """Random system calls from unprivileged processes, a million of them: the system must stay responsive."""
+
+    def __init__(self, kernel: str, cpus: int, append: str):
+        super().__init__(kernel, cpus, append, seconds=900)
+        self.name = self.name.replace("guest-", "fuzz-")
+        self.about = f"a million random system calls on {kernel.capitalize()}, {cpus} CPUs {append}"
+        self.arguments = "--fuzz-workers=4 --fuzz-calls=250000 --limit-scale=20 hostile/fuzz_"
 
 
 def _test_tree() -> bytes:
@@ -80,13 +91,12 @@ def _test_tree() -> bytes:
 
 
 def _lines(running: qemu.Running, deadline: float) -> Iterator[str]:
-    """The console's lines as they come. Stops the machine at the deadline."""
+    """The console's lines as they come, until the end or the deadline."""
     selector = selectors.DefaultSelector()
     selector.register(running.process.stdout, selectors.EVENT_READ)
     rest = b""
     while True:
         if not selector.select(max(0, deadline - time.monotonic())):
-            running.stop()
             return
         block = running.process.stdout.read1(65536)
         if not block:

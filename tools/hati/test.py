@@ -6,7 +6,7 @@ import argparse
 from . import build, qemu, setup
 from .common import ROOT, Failure
 from .report import Report, Suite
-from .suite_guest import GuestSuite
+from .suite_guest import FuzzSuite, GuestSuite
 from .suite_host import HostSuite
 from .suite_python import PythonSuite
 
@@ -35,6 +35,7 @@ def suites(everything: bool) -> list[Suite]:
         GuestSuite("hati", 2, "hati.linux=attached"),
         GuestSuite("hati", 4, "hati.linux=attached"),
         GuestSuite("hati", 2, "hati.linux=separate"),
+        FuzzSuite("hati", 2, "hati.linux=attached"),
     ]
     if everything:
         chosen += [GuestSuite("hati", cpus, "hati.linux=separate") for cpus in (1, 4)]
