@@ -33,7 +33,7 @@ def text(path: Path) -> str:
 
 
 def is_test(path: Path) -> bool:
-    return path.parts[0] == "tests" or "tests" in path.parts or path.stem.endswith("_test")
+    return bool({"tests", "testing"} & set(path.parts)) or path.stem.endswith("_test")
 
 
 def functions(path: Path) -> Iterator[tuple[int, int, str]]:

@@ -5,6 +5,7 @@ import re
 import unittest
 
 import sources
+from hati import docs
 
 # Which rooms a room may include; each may include itself. The arrows of docs/architecture.md.
 MAY_INCLUDE = {
@@ -22,6 +23,7 @@ NOT_IN_THE_KERNEL = re.compile(r"#include <(deque|filesystem|format|forward_list
                                r"print|queue|regex|set|shared_mutex|sstream|stack|string|thread|unordered_map|unordered_set|vector)>")
 LINE_MAX = 160
 FILE_MAX, FUNCTION_MAX, TEST_FUNCTION_MAX = 450, 70, 120
+_LINK = re.compile(r"\[[^\]\n]*\]\(([^)#\s]+)[^)]*\)")
 _INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 
 
@@ -37,7 +39,7 @@ class RoomTest(unittest.TestCase):
             room = path.parts[0]
             if room not in MAY_INCLUDE:
                 continue
-            allowed = MAY_INCLUDE[room] | {room} | ({"hosted", "tests"} if sources.is_test(path) else set())
+            allowed = MAY_INCLUDE[room] | {room} | ({"hosted", "protocols", "tests"} if sources.is_test(path) else set())
             for name in _INCLUDE.findall(sources.text(path)):
                 target = name.split("/")[0]
                 if ".." in name.split("/") or (target in MAY_INCLUDE and target not in allowed):
@@ -97,6 +99,17 @@ class TextTest(unittest.TestCase):
                  for length, line, head in sources.functions(path)
                  if length > (TEST_FUNCTION_MAX if sources.is_test(path) else FUNCTION_MAX)]
         none_of(self, wrong, f"longer than {FUNCTION_MAX} lines")
+
+
+class DocumentationTest(unittest.TestCase):
+    def test_generated_pages_say_what_the_code_says(self):
+        none_of(self, docs.outdated(), "run ./hati docs; outdated:")
+
+    def test_links_between_pages_lead_somewhere(self):
+        pages = [path for path in sources.files() if path.suffix == ".md"]
+        wrong = [f"{page}: {target}" for page in pages for target in _LINK.findall(sources.text(page))
+                 if "://" not in target and not (sources.ROOT / page.parent / target).exists()]
+        none_of(self, wrong, "links to nothing")
 
 
 class MeasureTest(unittest.TestCase):

@@ -9,6 +9,7 @@ import unittest
 from collections.abc import Iterator
 from pathlib import Path
 
+from .common import Failure
 from .report import Result, Suite, Verdict
 
 
@@ -67,7 +68,8 @@ class _Collector(unittest.TestResult):
 
     def addError(self, test, err):
         super().addError(test, err)
-        self._results.put(Result.failed(_name(test), self._exc_info_to_string(err, test)))
+        reason = str(err[1]) if isinstance(err[1], Failure) else self._exc_info_to_string(err, test)
+        self._results.put(Result.failed(_name(test), reason))
 
     def addSubTest(self, test, subtest, err):
         if err:
