@@ -11,6 +11,7 @@
 #include "runtime/scope.h"
 #include "runtime/spinlock.h"
 #include "servers/linux/core/types.h"
+#include "servers/linux/core/wait.h"
 #include "servers/linux/process/table.h"
 
 namespace hati::linux {

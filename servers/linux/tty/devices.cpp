@@ -38,7 +38,14 @@ SysResult<Ref<File>> open_auxiliary(Thread* thread, u64 device, u32 flags) {
       return make_file<TerminalFile>(std::move(terminal), flags, false);
     }
     case 1: return make_file<TerminalFile>(console(), flags, true);
-    default: return make_file<PtyMaster>(TRY(PtyTable::get().create(World::get())), flags);
+    default: {
+      const Ref<Pty> pty = TRY(PtyTable::get().create(World::get()));
+      if (thread != nullptr) {
+        pty->owner_uid = thread->cred().fsuid;
+        pty->owner_gid = thread->cred().fsgid;
+      }
+      return make_file<PtyMaster>(pty, flags);
+    }
   }
 }
 

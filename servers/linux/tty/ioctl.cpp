@@ -56,7 +56,8 @@ SysResult<i64> put_int(Thread& thread, u64 address, i32 value) {
 
 SysResult<i64> foreground(Thread& thread, Terminal& terminal, u32 request, u64 argument, bool own) {
   if (request == kTiocSpgrp) {
-    TRY(terminal.set_foreground(thread, TRY(thread.memory().get(UserPtr<i32>{argument}))));
+    const i32 group = TRY(thread.memory().get(UserPtr<i32>{argument}));
+    TRY(terminal.set_foreground(thread, group));
     return 0;
   }
   if (own && !terminal.controls(thread)) return fail(Errno::kNOTTY);

@@ -67,12 +67,41 @@ SysResult<usize> Pty::master_read(IoBuffer& to) {
   return to.copy_out(bytes.data(), bytes.size());
 }
 
+void Pty::push_input(std::span<const u8> bytes) {
+  {
+    SpinGuard guard(lock_);
+    if (!carry_.empty()) {
+      carry_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+      return;
+    }
+  }
+  const usize taken = input(bytes);
+  if (taken == bytes.size()) return;
+  SpinGuard guard(lock_);
+  carry_.append(reinterpret_cast<const char*>(bytes.data()) + taken, bytes.size() - taken);
+}
+
+bool Pty::takes_input() const {
+  SpinGuard guard(lock_);
+  return carry_.empty() && discipline_.has_room();
+}
+
+void Pty::input_consumed() {
+  std::string carried;
+  {
+    SpinGuard guard(lock_);
+    carried = std::exchange(carry_, {});
+  }
+  if (!carried.empty()) push_input({reinterpret_cast<const u8*>(carried.data()), carried.size()});
+  master_queue_.wake_all(kPollOut | kPollWrNorm);
+}
+
 u32 Pty::master_poll() {
   SpinGuard guard(lock_);
   u32 bits = 0;
   if (!output_.empty()) bits |= kPollIn | kPollRdNorm;
   if (packet_mode_ && packet_status_ != 0) bits |= kPollPri | kPollIn | kPollRdNorm;
-  if (discipline_.has_room()) bits |= kPollOut | kPollWrNorm;
+  if (carry_.empty() && discipline_.has_room()) bits |= kPollOut | kPollWrNorm;
   if (slave_was_open_ && slave_opens_ == 0) bits |= kPollHup;
   return bits;
 }
@@ -100,18 +129,14 @@ void Pty::master_closed() {
 SysResult<usize> PtyMaster::write(IoContext& context, IoBuffer& from) {
   std::array<u8, 512> chunk;
   usize written = 0;
-  while (from.left() > 0 && pty_->has_input_room()) {
+  while (from.left() > 0 && pty_->takes_input()) {
     auto copied = from.copy_in(chunk.data(), std::min<usize>(from.left(), chunk.size()));
     if (!copied) {
       if (written > 0) break;
       return copied;
     }
-    usize taken = pty_->input({chunk.data(), *copied});
-    written += taken;
-    if (taken < *copied) {  // the rest was taken from the program already: what the terminal cannot hold waits for the next call
-      from.give_back(*copied - taken);
-      break;
-    }
+    pty_->push_input({chunk.data(), *copied});
+    written += *copied;
   }
   if (written == 0 && from.left() > 0) return fail(Errno::kAGAIN);
   return written;

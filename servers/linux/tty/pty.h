@@ -20,6 +20,9 @@ class Pty final : public Terminal {
   // Master's side.
   SysResult<usize> master_read(IoBuffer& to) HATI_EXCLUDES(lock_);
   u32 master_poll() HATI_EXCLUDES(lock_);
+  // Input from the master; what the terminal cannot hold waits in carry_ (only after writers that raced for the last room).
+  void push_input(std::span<const u8> bytes) HATI_EXCLUDES(lock_);
+  bool takes_input() const HATI_EXCLUDES(lock_);
   WaitQueue& master_queue() { return master_queue_; }
   void master_closed();
   u32 master_input_bytes() const { return output_bytes(); }
@@ -28,6 +31,9 @@ class Pty final : public Terminal {
 
   std::atomic<bool> locked{true};  // TIOCSPTLCK
   std::atomic<bool> master_open{true};
+  // For devpts: who opened the master; whether this pair has its own node already.
+  std::atomic<u32> owner_uid{0}, owner_gid{0};
+  std::atomic<bool> node_made{false};
 
   void file_opened() override;
   void file_closed() override;
@@ -40,7 +46,7 @@ class Pty final : public Terminal {
   usize output_pending() const override HATI_REQUIRES(lock_) { return output_.size(); }
   void flow_changed(bool stopped) override HATI_REQUIRES(lock_);
   void output_ready() override { master_queue_.wake_all(kPollIn | kPollRdNorm); }
-  void input_consumed() override { master_queue_.wake_all(kPollOut | kPollWrNorm); }
+  void input_consumed() override HATI_EXCLUDES(lock_);
   bool hangs_up_with_session() const override { return false; }
 
  private:
@@ -49,6 +55,7 @@ class Pty final : public Terminal {
   const u32 number_;
   WaitQueue master_queue_;
   std::string output_ HATI_GUARDED_BY(lock_);
+  std::string carry_ HATI_GUARDED_BY(lock_);
   bool packet_mode_ HATI_GUARDED_BY(lock_) = false;
   u8 packet_status_ HATI_GUARDED_BY(lock_) = 0;
   u32 slave_opens_ HATI_GUARDED_BY(lock_) = 0;
