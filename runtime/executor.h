@@ -133,6 +133,11 @@ class Runtime {
 
   static u32 worker_count();
   static Worker& worker(u32 index);
+
+ private:
+  friend class Simulation;
+  // The workers that exist from now on; none: stopped.
+  static void set_workers(std::span<Worker* const> list);
 };
 
 }  // namespace hati

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Starting and stopping the workers.
+#include <algorithm>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -52,6 +53,11 @@ u32 Runtime::worker_count() { return worker_total; }
 Worker& Runtime::worker(u32 index) {
   HATI_CHECK(index < worker_total);
   return *workers[index];
+}
+
+void Runtime::set_workers(std::span<Worker* const> list) {
+  std::ranges::copy(list, workers.begin());
+  worker_total = static_cast<u32>(list.size());
 }
 
 Result<int> Runtime::run(const RuntimeOptions& options, Task<int> main) {

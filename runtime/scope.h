@@ -36,6 +36,7 @@ class Scope {
  private:
   friend struct PromiseBase;
   friend class Runtime;
+  friend class Simulation;
   PromiseBase& adopt(Task<void> task);
   void finished();
 

@@ -148,12 +148,12 @@ bool Worker::step(bool may_sleep) {
   }
   const u32 submit = tail_ - submitted_;
   const bool sleep = may_sleep && ready_first_ == nullptr;
-  if (submit == 0 && !sleep) return any;
+  if (submit == 0 && ready_first_ != nullptr) return true;
   const auto entered = call::ring_enter(ring_.get(), submit, sleep ? 1 : 0, deadline);
   if (!entered) [[unlikely]]
     HATI_CHECK(entered.error() == Error::kTimedOut);
   submitted_ = header_->submit_head.load(std::memory_order_acquire);
-  return true;
+  return any || submit != 0 || header_->complete_tail.load(std::memory_order_relaxed) != head_;
 }
 
 void Worker::run() {

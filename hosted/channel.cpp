@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+// Channels of the in-process kernel: bounded queues of messages with handles; calls carry a transaction number for the reply.
+#include <cstring>
+
+#include "hosted/kernel.h"
+
+namespace hati::hosted {
+
+namespace {
+
+i64 failure(Error error) { return -static_cast<i64>(error); }
+
+// Writes a message into buffers; its handles enter the table. The caller has checked the sizes.
+void deliver(Message& message, u64 bytes_to, u64 handles_to) {
+  if (!message.bytes.empty()) std::memcpy(reinterpret_cast<void*>(bytes_to), message.bytes.data(), message.bytes.size());
+  auto* handles = reinterpret_cast<Handle*>(handles_to);
+  for (usize i = 0; i < message.handles.size(); ++i) handles[i] = kernel().insert(std::move(message.handles[i]));
+}
+
+void deliver_queued(ChannelEnd& end) {
+  while (!end.queue.empty() && !end.receivers.empty()) {
+    const PendingPtr receiver = end.receivers.front();
+    if (receiver->done) {
+      end.receivers.pop_front();
+      continue;
+    }
+    end.receivers.pop_front();
+    Message& message = end.queue.front();
+    const auto& args = receiver->submission.args;
+    if (message.bytes.size() > args[1] || message.handles.size() > args[3]) {
+      complete(*receiver, failure(Error::kTooBig), message.bytes.size(), message.handles.size());
+      continue;
+    }
+    deliver(message, args[0], args[2]);
+    const i64 bytes = static_cast<i64>(message.bytes.size());
+    const u64 transaction = message.transaction, handles = message.handles.size();
+    end.queue.pop_front();
+    complete(*receiver, bytes, transaction, handles);
+  }
+}
+
+// Moves waiting senders' messages into the peer's queue while there is room.
+void admit(ChannelEnd& end) {
+  const auto peer = end.peer.lock();
+  while (!end.senders.empty()) {
+    const PendingPtr sender = end.senders.front();
+    if (!sender->done && !end.peer_closed && peer->queue.size() >= kChannelQueueMax) return;
+    end.senders.pop_front();
+    if (sender->done) continue;
+    if (end.peer_closed) {
+      complete(*sender, failure(Error::kPeerClosed));
+      continue;
+    }
+    const auto& args = sender->submission.args;
+    Message message;
+    const auto* bytes = reinterpret_cast<const std::byte*>(args[0]);
+    message.bytes.assign(bytes, bytes + args[1]);
+    auto handles = take_handles(reinterpret_cast<const Handle*>(args[2]), args[3]);
+    if (!handles) {
+      complete(*sender, failure(handles.error()));
+      continue;
+    }
+    message.handles = std::move(*handles);
+    if (sender->submission.operation == Operation::kChannelCall) {
+      message.transaction = end.next_transaction++;
+      end.calls[message.transaction] = sender;
+    }
+    peer->queue.push_back(std::move(message));
+    if (sender->submission.operation == Operation::kChannelSend) complete(*sender, 0);
+  }
+}
+
+void settle(ChannelEnd& receiving) {
+  for (;;) {
+    const usize before = receiving.queue.size();
+    deliver_queued(receiving);
+    const auto sending = receiving.peer.lock();
+    if (sending) admit(*sending);
+    if (receiving.queue.empty() || receiving.queue.size() == before) break;
+  }
+  deliver_queued(receiving);
+  if (receiving.peer_closed && receiving.queue.empty())
+    for (const PendingPtr& receiver : std::exchange(receiving.receivers, {})) complete(*receiver, failure(Error::kPeerClosed));
+}
+
+}  // namespace
+
+Result<std::vector<Entry>> take_handles(const Handle* handles, u64 count) {
+  if (count > kMessageHandlesMax) return fail(Error::kTooBig);
+  std::vector<Entry> result;
+  Kernel& k = kernel();
+  for (u64 i = 0; i < count; ++i) {
+    const auto found = k.table.find(handles[i]);
+    if (found == k.table.end()) return fail(Error::kBadHandle);
+    if (!has(found->second.rights, Rights::kTransfer)) return fail(Error::kNoRight);
+  }
+  for (u64 i = 0; i < count; ++i) {
+    auto node = k.table.extract(handles[i]);
+    if (node.empty()) return fail(Error::kBadHandle);  // named twice
+    --node.mapped().object->handles;
+    result.push_back(std::move(node.mapped()));
+  }
+  return result;
+}
+
+void channel_send(const std::shared_ptr<ChannelEnd>& end, const PendingPtr& operation) {
+  if (operation->submission.args[1] > kMessageBytesMax) return complete(*operation, failure(Error::kTooBig));
+  if (end->peer_closed) return complete(*operation, failure(Error::kPeerClosed));
+  end->senders.push_back(operation);
+  const auto peer = end->peer.lock();
+  admit(*end);
+  settle(*peer);
+}
+
+void channel_receive(const std::shared_ptr<ChannelEnd>& end, const PendingPtr& operation) {
+  end->receivers.push_back(operation);
+  settle(*end);
+}
+
+i64 channel_reply(ChannelEnd& end, u64 transaction, const std::byte* bytes, u64 count, const Handle* handles, u64 handle_count) {
+  const auto peer = end.peer.lock();
+  if (!peer || end.peer_closed) return failure(Error::kPeerClosed);
+  const auto found = peer->calls.find(transaction);
+  if (found == peer->calls.end() || found->second->done) {
+    if (found != peer->calls.end()) peer->calls.erase(found);
+    return failure(Error::kNotFound);
+  }
+  const auto& args = found->second->submission.args;
+  if (count > (args[5] & 0xffff'ffff) || handle_count > (args[5] >> 32)) {
+    const PendingPtr caller = found->second;
+    peer->calls.erase(found);
+    complete(*caller, failure(Error::kTooBig));
+    return failure(Error::kTooBig);
+  }
+  auto taken = take_handles(handles, handle_count);
+  if (!taken) return failure(taken.error());
+  const PendingPtr caller = found->second;
+  peer->calls.erase(found);
+  Message message{.bytes = {bytes, bytes + count}, .handles = std::move(*taken)};
+  deliver(message, args[4], args[2]);
+  complete(*caller, static_cast<i64>(count), 0, handle_count);
+  return 0;
+}
+
+void ChannelEnd::on_last_handle() {
+  const auto other = peer.lock();
+  for (const PendingPtr& p : std::exchange(receivers, {})) complete(*p, failure(Error::kCancelled));
+  for (const PendingPtr& p : std::exchange(senders, {})) complete(*p, failure(Error::kCancelled));
+  for (const auto& [transaction, p] : std::exchange(calls, {})) complete(*p, failure(Error::kCancelled));
+  queue.clear();
+  if (!other) return;
+  other->peer_closed = true;
+  for (const PendingPtr& p : std::exchange(other->senders, {})) complete(*p, failure(Error::kPeerClosed));
+  for (const auto& [transaction, p] : std::exchange(other->calls, {})) complete(*p, failure(Error::kPeerClosed));
+  settle(*other);
+}
+
+}  // namespace hati::hosted
