@@ -36,7 +36,7 @@ struct SpaceContext {
 void load_root(PhysAddr root);
 // Makes `space` (nullptr: the kernel's own page tables) the loaded one on this processor and keeps active_cpus. No-op if it is loaded.
 void load_space(Cpu& cpu, SpaceContext* space);
-// For the destruction of a space: if it is loaded here, the kernel's own tables are loaded instead.
+// For the destruction of a space: if it is loaded here, its attached server's or the kernel's own tables are loaded instead.
 void leave_space(Cpu& cpu, SpaceContext& space);
 PhysAddr kernel_root();               // PML4 whose slots 256..511 are to be copied into every space
 void invalidate_page(u64 address);    // this processor only
@@ -109,6 +109,7 @@ Interrupt* interrupt_target(u32 vector);  // nullptr: none (spurious)
 u64 port_read(u16 port, u32 width);  // width 1, 2 or 4
 void port_write(u16 port, u32 width, u64 value);
 [[noreturn]] void power(PowerAction action, u32 code);  // kOff, kReboot; kPanic panics with the code
+void start_other_cpus();                                // once, by the first one
 [[noreturn]] void halt();                               // this processor, for ever
 // Leaves C++: the stack is abandoned and cpu.context is run (nullptr: idle), as at a kernel exit.
 [[noreturn]] void enter_scheduler(Cpu& cpu);
@@ -117,6 +118,14 @@ struct Features {
   bool fsgsbase, smep, smap, umip, pge, pcid, invpcid, x2apic, xsaveopt, rdrand, rdseed, gigabyte_pages, avx, avx512, tsc_known;
 };
 const Features& features();
+
+// For reports of panics: these never fault.
+Cpu* try_this_cpu();            // nullptr: GS does not lead to a Cpu
+bool is_mapped(u64 address);    // a kernel address that can be read
+bool in_stack_guard(u64 address);
+u64 fault_address();            // CR2
+u64 page_table_root();          // CR3
+void stop_others();             // all other processors stop for ever, whatever they do
 
 inline void relax() { __builtin_ia32_pause(); }
 
@@ -129,9 +138,11 @@ Thread* kernel_on_call(Cpu* cpu);  // the syscall instruction; cpu->current is s
 // always set, whatever the ring.
 Thread* kernel_on_exception(Cpu* cpu, u32 vector, u64 error, u64 address);
 Thread* kernel_on_interrupt(Cpu* cpu, u32 vector);  // also from idle (cpu->current == nullptr)
-// Before a processor halts with nothing to run: does one bounded piece of deferred work and says whether there is more. Interrupts are
-// served between the pieces.
-bool kernel_on_idle(Cpu* cpu);
 }
+
+// Implemented in kernel/thread: called with interrupts off before a processor halts. Runs deferred work and looks for threads; the
+// thread to run (already current), or nullptr: then interrupts are enabled and the processor halts; whatever wakes it comes through
+// kernel_on_interrupt.
+Thread* scheduler_idle(Cpu& cpu);
 
 }  // namespace hati
