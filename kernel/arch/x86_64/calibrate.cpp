@@ -9,6 +9,7 @@ namespace hati::arch {
 namespace {
 
 constexpr u64 kNsPerSecond = 1'000'000'000, kFsPerSecond = 1'000'000'000'000'000;
+constexpr u32 kSamples = 64;
 constexpr u64 kWindowNs = 4'000'000;
 
 // A clock of known rate that counts up and wraps at 2^bits.
@@ -61,7 +62,7 @@ struct Sample {
 Sample take_sample(const Reference& reference) {
   Sample best{};
   u64 best_delay = ~u64{0};
-  for (u32 i = 0; i < 8; ++i) {
+  for (u32 i = 0; i < kSamples; ++i) {
     const u64 before = read_tsc_ordered();
     const u64 value = reference.read();
     const u64 after = read_tsc_ordered();
