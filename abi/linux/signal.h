@@ -24,7 +24,6 @@ enum SignalCode : i32 {
   kBusAdrAln = 1, kBusAdrErr = 2, kBusObjErr = 3,
   kTrapBreakpoint = 1, kTrapTrace = 2, kTrapHwBreakpoint = 4,
   kCldExited = 1, kCldKilled = 2, kCldDumped = 3, kCldTrapped = 4, kCldStopped = 5, kCldContinued = 6,
-  kPollIn_ = 1, kPollOut_ = 2, kPollHup_ = 6,
 };
 
 // siginfo_t: 128 bytes; after the header a union whose members are reached by the functions.

@@ -21,7 +21,7 @@ namespace hati::linux {
 
 class FdTable;
 class FsContext;
-class Exec;
+class VforkCompletion;
 class Process;
 class World;
 
@@ -92,13 +92,18 @@ class Thread : public RefCounted<Thread> {
   u64 robust_list = 0;
   i32 parent_death_signal = 0;
   u64 timer_slack_ns = 50'000;
-  Process* vfork_parent_process = nullptr;
+  Ref<VforkCompletion> vfork;         // the parent waits in vfork(2) for this thread's exec or end
 
   std::string comm() const HATI_EXCLUDES(lock_);
   void set_comm(std::string_view name) HATI_EXCLUDES(lock_);  // cut to 15 bytes
 
-  // The number of the call being handled, for restart (-1: not in a call, or its result is final).
-  i64 call_number = -1;
+  // A call that was interrupted: one of the kRESTART* errors with the call's number, until signal delivery has decided. kNone otherwise.
+  Errno restart_error{};
+  u64 call_number = 0;
+  // The last processor exception, for the signal frame.
+  struct Fault {
+    u64 vector = 0, error = 0, address = 0;
+  } fault;
   // restart_syscall(2): the coroutine that goes on with an interrupted sleep.
   struct RestartBlock {
     Task<SysResult<i64>> (*restart)(Thread& thread) = nullptr;
@@ -119,23 +124,23 @@ class Thread : public RefCounted<Thread> {
   };
   Scheduling scheduling HATI_GUARDED_BY(lock_);
 
+  std::atomic<bool> stopped{false};      // in a group stop
+  i32 exit_code = 0;                     // of exit(2), as a wait status
   // Usage counters of getrusage(2): changed by the thread itself.
   std::atomic<u64> voluntary_switches{0};
 
  private:
   friend class Waiter;
-  friend class ThreadFactory;
-  friend class Exec;
+  friend class ThreadFactory;            // process/fork.cpp
+  friend class ThreadReplacement;        // exec and exit: takes parts away or replaces them
 
   Thread(World& world, Ref<Process> process, Tid tid);
 
   Task<bool> handle_work();             // false: the thread has ended
   Task<> handle_call(u64 number);       // calls that may sleep
-  void handle_fault(u32 vector);        // an exception: becomes a signal
-  void finish_call(SysResult<i64> result);
-  Task<> stop_here();
-  bool deliver_signal();                // false: nothing to deliver
-  void no_signal_restart();
+  void handle_exception();
+  void finish_call(u64 number, SysResult<i64> result);
+  void fail_call(u64 number, Errno error);
 
   World& world_;
   Ref<Process> process_;
@@ -156,7 +161,6 @@ class Thread : public RefCounted<Thread> {
   alignas(64) std::atomic<u32> work_{0};
   std::atomic<bool> in_program_{false};  // between resume and trap: set_work() must interrupt
   std::atomic<bool> asleep_{false};      // sleeping_in_ is set
-  std::atomic<bool> stopped_{false};
 };
 
 }  // namespace hati::linux

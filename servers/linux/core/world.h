@@ -7,6 +7,8 @@
 #include <string>
 
 #include "abi/startup.h"
+#include "protocols/console.h"
+#include "protocols/system.h"
 #include "runtime/handle.h"
 #include "runtime/scope.h"
 #include "runtime/spinlock.h"
@@ -37,8 +39,8 @@ class World {
   Memory boot_image;                    // the initial ram disk: cpio archive, read and map rights
   u64 boot_image_bytes = 0;
   OwnedHandle resource;                 // for the kernel log; none: syslog(2) reads fail
-  OwnedHandle console;                  // channel to the console's driver (protocols/console.h)
-  OwnedHandle system;                   // channel to init (protocols/system.h): power
+  Client<console::ConsoleProtocol> console;  // the console's driver; empty if there is none
+  Client<system::SystemProtocol> system;     // init: power, connections to other servers
   Memory clock_memory;                  // ClockPage, for the vDSO
   u32 cpu_count = 1;
 

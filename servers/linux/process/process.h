@@ -46,6 +46,14 @@ struct ResourceLimit {
   u64 soft, hard;
 };
 
+// What vfork(2)'s parent waits for.
+class VforkCompletion : public RefCounted<VforkCompletion> {
+ public:
+  static void destroy(VforkCompletion* completion) { delete completion; }
+  std::atomic<bool> done{false};
+  WaitQueue queue;
+};
+
 // getrusage(2) sums.
 struct Usage {
   u64 user_ns = 0, system_ns = 0;
@@ -66,6 +74,7 @@ class Process : public RefCounted<Process> {
   Process* parent = nullptr;          // null only for init and the dead
   std::list<Ref<Process>> children;   // zombies included
   std::list<Ref<Thread>> threads;     // the leader first, while it is there
+  std::atomic<u32> live{0};           // threads that have not begun to end
   Ref<Thread> leader;                 // stays until the process is reaped
   Ref<ProcessGroup> group;
   enum class State : u8 { kAlive, kZombie, kDead } state = State::kAlive;
@@ -85,7 +94,6 @@ class Process : public RefCounted<Process> {
   std::atomic<u32> personality{0};
   std::atomic<bool> dumpable{true};
   std::atomic<i32> oom_score_adjust{0};
-  WaitQueue vfork_done;               // woken when a vfork child of this process execs or ends
   WaitQueue exited;                   // pidfd: woken when it becomes a zombie
 
   u64 limit(int resource) const HATI_EXCLUDES(limits_lock);  // the soft limit

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// Processor exceptions of programs become signals (arch/x86 traps; signal(7), sigaction(2) si_code).
+#include <cstring>
+
+#include "runtime/log.h"
+#include "servers/linux/process/process.h"
+#include "servers/linux/signal/send.h"
+#include "servers/linux/signal/state.h"
+
+namespace hati::linux {
+namespace {
+
+enum Vector : u32 { kDivide = 0, kDebug = 1, kBreakpoint = 3, kOverflow = 4, kBound = 5, kInvalidOpcode = 6, kNotPresent = 11, kStackSegment = 12, kProtection = 13,
+                    kPageFault = 14, kFpu = 16, kAlignment = 17, kSimd = 19 };
+
+// SDM volume 1, 8.5 and 11.5: the lowest unmasked exception wins, as fpu__exception_code() has it.
+i32 float_code(u32 raised) {
+  if ((raised & 0x01) != 0) return kFpeFltInvalid;
+  if ((raised & 0x04) != 0) return kFpeFltDivide;
+  if ((raised & 0x08) != 0) return kFpeFltOverflow;
+  if ((raised & 0x12) != 0) return kFpeFltUnderflow;
+  if ((raised & 0x20) != 0) return kFpeFltInexact;
+  return 0;
+}
+
+i32 float_code(Thread& thread, u32 vector) {
+  if (thread.page().extended_valid == 0 && !thread.native().sync_state()) return 0;
+  const u8* state = thread.page().extended;
+  u16 control, status;
+  u32 mxcsr;
+  std::memcpy(&control, state, 2);
+  std::memcpy(&status, state + 2, 2);
+  std::memcpy(&mxcsr, state + 24, 4);
+  if (vector == kFpu) return float_code(status & ~u32{control} & 0x3f);
+  return float_code(mxcsr & ~(mxcsr >> 7) & 0x3f);
+}
+
+SignalInfo at(i32 signal, i32 code, u64 address) {
+  SignalInfo info{.signal = signal, .code = code};
+  info.set_address(address);
+  return info;
+}
+
+SignalInfo page_fault(Thread& thread, const ThreadPage& page) {
+  if ((page.error_code & kFaultNoMemory) != 0) {
+    log_error("Out of memory: Killed process {} ({})", thread.process().pid, thread.comm());
+    return kernel_signal(kSigKill);
+  }
+  if ((page.error_code & kFaultBeyondEnd) != 0) return at(kSigBus, kBusAdrErr, page.fault_address);
+  return at(kSigSegv, (page.error_code & kFaultUnmapped) != 0 ? kSegvMapErr : kSegvAccErr, page.fault_address);
+}
+
+SignalInfo classify(Thread& thread, const ThreadPage& page) {
+  switch (page.vector) {
+    case kDivide: return at(kSigFpe, kFpeIntDivide, page.rip);
+    case kDebug: return at(kSigTrap, kTrapTrace, page.rip);
+    case kBreakpoint: return kernel_signal(kSigTrap);
+    case kInvalidOpcode: return at(kSigIll, kIllOperand, page.rip);
+    case kNotPresent:
+    case kStackSegment: return kernel_signal(kSigBus);
+    case kPageFault: return page_fault(thread, page);
+    case kFpu:
+    case kSimd: return at(kSigFpe, float_code(thread, page.vector), page.rip);
+    case kAlignment: return at(kSigBus, kBusAdrAln, 0);
+    default: return kernel_signal(kSigSegv);
+  }
+}
+
+}  // namespace
+
+void Thread::handle_exception() {
+  const ThreadPage& registers = page();
+  fault = {.vector = registers.vector, .error = registers.error_code & 0xffff'ffff, .address = registers.fault_address};
+  const SignalInfo info = classify(*this, registers);
+  if (info.signal == kSigKill) return begin_group_exit(*process_, kSigKill);
+  force_signal(*this, info);
+}
+
+}  // namespace hati::linux

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+// Copies between the server and programs (core/user.h).
+#include "servers/linux/core/user.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/call.h"
+
+namespace hati::linux {
+namespace {
+
+alignas(64) constexpr u8 kZeroes[kPageSize] = {};
+
+// How many of `bytes` at `address` may belong to a program at all.
+usize clip(u64 address, usize bytes) {
+  if (address >= kProgramEnd) return 0;
+  return std::min<u64>(bytes, kProgramEnd - address);
+}
+
+// Repeats a copy until it is complete or stops: the kernel may do a long one in parts.
+SysResult<usize> copy_all(Handle to_space, u64 to, Handle from_space, u64 from, usize bytes) {
+  usize done = 0;
+  while (done < bytes) {
+    const auto copied = call::copy(to_space, to + done, from_space, from + done, bytes - done);
+    if (!copied || *copied == 0) {
+      if (done > 0) return done;
+      return fail(copied ? Errno::kFAULT : to_errno(copied.error()));
+    }
+    done += *copied;
+  }
+  return done;
+}
+
+SysResult<> whole(SysResult<usize> copied, usize bytes) {
+  if (!copied) return fail(copied.error());
+  if (*copied != bytes) return fail(Errno::kFAULT);
+  return {};
+}
+
+}  // namespace
+
+SysResult<usize> UserMemory::read_some(u64 address, void* to, usize bytes) const {
+  if (bytes == 0) return usize{0};
+  if (space_ != kOwnSpace) bytes = clip(address, bytes);
+  if (bytes == 0) return fail(Errno::kFAULT);
+  return copy_all(kOwnSpace, reinterpret_cast<u64>(to), space_, address, bytes);
+}
+
+SysResult<usize> UserMemory::write_some(u64 address, const void* from, usize bytes) const {
+  if (bytes == 0) return usize{0};
+  if (space_ != kOwnSpace) bytes = clip(address, bytes);
+  if (bytes == 0) return fail(Errno::kFAULT);
+  return copy_all(space_, address, kOwnSpace, reinterpret_cast<u64>(from), bytes);
+}
+
+SysResult<> UserMemory::read(u64 address, void* to, usize bytes) const { return whole(read_some(address, to, bytes), bytes); }
+
+SysResult<> UserMemory::write(u64 address, const void* from, usize bytes) const { return whole(write_some(address, from, bytes), bytes); }
+
+SysResult<> UserMemory::zero(u64 address, usize bytes) const {
+  while (bytes > 0) {
+    const usize part = std::min(bytes, sizeof kZeroes);
+    TRY(write(address, kZeroes, part));
+    address += part;
+    bytes -= part;
+  }
+  return {};
+}
+
+SysResult<std::string> UserMemory::get_string(u64 address, usize max) const {
+  std::string text;
+  char buffer[256];
+  while (text.size() < max) {
+    // Never beyond the page that is known to be needed, so that a string may end at the last mapped byte.
+    const usize to_page_end = kPageSize - (address & (kPageSize - 1));
+    const usize part = std::min({sizeof buffer, to_page_end, max - text.size()});
+    const usize got = TRY(read_some(address, buffer, part));
+    if (const void* end = std::memchr(buffer, 0, got)) {
+      text.append(buffer, static_cast<const char*>(end));
+      return text;
+    }
+    text.append(buffer, got);
+    address += got;
+  }
+  return fail(Errno::kNAMETOOLONG);
+}
+
+SysResult<u32> UserMemory::compare_exchange(u64 address, u32 expected, u32 desired) const {
+  if (clip(address, 4) != 4) return fail(Errno::kFAULT);
+  const auto old = call::compare_exchange(space_, address, expected, desired);
+  if (!old) return fail(Errno::kFAULT);
+  return *old;
+}
+
+IoBuffer::IoBuffer(UserMemory memory, std::span<const Range> ranges) : memory_(memory), ranges_(ranges), left_(0) {
+  for (const Range& range : ranges) left_ += range.bytes;
+}
+
+template <class Move>
+SysResult<usize> IoBuffer::each(usize bytes, Move&& move) {
+  usize done = 0;
+  while (done < bytes && left_ > 0) {
+    const Range& range = ranges_.front();
+    const usize part = std::min<u64>(bytes - done, range.bytes - position_);
+    if (part > 0) {
+      const SysResult<usize> moved = move(range.address + position_, done, part);
+      if (!moved) {
+        if (done > 0) return done;
+        return fail(moved.error());
+      }
+      done += *moved;
+      position_ += *moved;
+      left_ -= *moved;
+      if (*moved < part) return done;
+    }
+    if (position_ == range.bytes) {
+      ranges_ = ranges_.subspan(1);
+      position_ = 0;
+    }
+  }
+  return done;
+}
+
+SysResult<usize> IoBuffer::copy_out(const void* from, usize bytes) {
+  return each(bytes, [&](u64 address, usize done, usize part) { return memory_.write_some(address, static_cast<const u8*>(from) + done, part); });
+}
+
+SysResult<usize> IoBuffer::copy_in(void* to, usize bytes) {
+  return each(bytes, [&](u64 address, usize done, usize part) { return memory_.read_some(address, static_cast<u8*>(to) + done, part); });
+}
+
+SysResult<usize> IoBuffer::fill_zero(usize bytes) {
+  return each(bytes, [&](u64 address, usize, usize part) { return memory_.write_some(address, kZeroes, std::min(part, sizeof kZeroes)); });
+}
+
+SysResult<usize> IoBuffer::copy_from_memory(Handle memory, u64 offset, usize bytes) {
+  return each(bytes, [&](u64 address, usize done, usize part) -> SysResult<usize> {
+    if (memory_.space() != kOwnSpace) part = clip(address, part);
+    if (part == 0) return fail(Errno::kFAULT);
+    return copy_all(memory_.space(), address, memory, offset + done, part);
+  });
+}
+
+SysResult<usize> IoBuffer::copy_to_memory(Handle memory, u64 offset, usize bytes) {
+  return each(bytes, [&](u64 address, usize done, usize part) -> SysResult<usize> {
+    if (memory_.space() != kOwnSpace) part = clip(address, part);
+    if (part == 0) return fail(Errno::kFAULT);
+    return copy_all(memory, offset + done, memory_.space(), address, part);
+  });
+}
+
+}  // namespace hati::linux

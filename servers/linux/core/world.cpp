@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// The one World (core/world.h).
+#include "servers/linux/core/world.h"
+
+#include "runtime/clock.h"
+#include "servers/linux/core/wait.h"
+#include "servers/linux/process/process.h"
+
+namespace hati::linux {
+
+namespace {
+World* the_world = nullptr;
+}
+
+World& World::get() { return *the_world; }
+
+World::World() : wall_offset_(wall_offset_ns()) { the_world = this; }
+
+UtsNames World::uts() const {
+  SpinGuard guard(lock_);
+  return uts_;
+}
+
+void World::set_node(std::string name) {
+  SpinGuard guard(lock_);
+  uts_.node = std::move(name);
+}
+
+void World::set_domain(std::string name) {
+  SpinGuard guard(lock_);
+  uts_.domain = std::move(name);
+}
+
+u64 monotonic_ns() { return now_ns(); }
+
+i64 realtime_ns() { return static_cast<i64>(now_ns()) + World::get().wall_offset(); }
+
+}  // namespace hati::linux
