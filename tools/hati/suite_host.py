@@ -27,13 +27,18 @@ class HostSuite(Suite):
         done = subprocess.run([str(word) for word in words], check=False, env=environment, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         (folder / "ctest.log").write_text(done.stdout)
-        failing_cases = 0
+        explained = set()  # programs whose failing cases are known by name
         for report in sorted(reports.glob("*.json")):
             for result in _read(json.loads(report.read_text())):
-                failing_cases += result.verdict is Verdict.FAILED
+                if result.verdict is Verdict.FAILED:
+                    explained.add(report.stem)
                 yield result
-        if done.returncode != 0 and failing_cases == 0:
-            yield Result.failed(_failed_programs(done.stdout), f"see {folder}/ctest.log\n{_tail(done.stdout)}")
+        failed = re.findall(r"^\s*\d+ - (\S+) \(", done.stdout.partition("The following tests FAILED")[2], re.MULTILINE)
+        for name in failed:
+            if name not in explained:  # it crashed, hung, or a sanitizer spoke at its end
+                yield Result.failed(name, f"{_output(done.stdout, name)}\nsee {folder}/ctest.log")
+        if done.returncode != 0 and not failed:
+            yield Result.failed("(ctest)", _tail(done.stdout))
 
 
 def _read(report: dict) -> Iterator[Result]:
@@ -48,9 +53,12 @@ def _read(report: dict) -> Iterator[Result]:
                 yield Result(name, Verdict.PASSED)
 
 
-def _failed_programs(output: str) -> str:
-    names = re.findall(r"^\s*\d+ - (\S+) \(", output, re.MULTILINE)
-    return " ".join(names) or "(ctest)"
+def _output(log: str, name: str) -> str:
+    """What a program printed, from the log in which ctest shows the failing ones."""
+    part = re.search(rf"Test +#\d+: {re.escape(name)} \.+.*\n((?:.*\n)*?)(?=\s*Start +\d+:|\s*\d+/\d+ Test|\s*\d+% tests)", log)
+    text = part[1] if part else log
+    report = re.search(r"^.*(?:ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|runtime error:)(?:.*\n){0,30}", text, re.MULTILINE)
+    return report[0] if report else _tail(text)
 
 
 def _tail(output: str) -> str:
