@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// An operation in flight. It is linked in up to three places, each with a lock of its own: its ring, its target (event,
-// channel, futex bucket ...) and a timer queue. Whoever claims it first, under one of these locks, finishes it: takes it out
-// of the other places (their locks one after another, never nested), completes it and lets it go. Nobody else touches it then.
+// An operation in flight. It is linked in up to three places, each with a lock of its own: its ring, its target (event, channel, futex
+// bucket ...) and a timer queue. Whoever claims it first, under one of these locks, finishes it: takes it out of the other places (their
+// locks one after another), completes it and lets it go. Nobody else touches it then.
+// An operation is linked with its target's lock held: target first, then ring or timer queue, is the only nesting of these locks.
 #pragma once
 
 #include <atomic>
 #include <boost/intrusive/list.hpp>
+#include <memory>
 
 #include "abi/ring.h"
 #include "base/ref.h"
@@ -16,7 +18,13 @@
 
 namespace hati {
 
+class Message;
 class Ring;
+
+struct MessageDeleter {
+  void operator()(Message* message) const;
+};
+using MessagePointer = std::unique_ptr<Message, MessageDeleter>;
 
 struct RingTag;
 struct TargetTag;
@@ -24,51 +32,69 @@ using AutoUnlink = boost::intrusive::link_mode<boost::intrusive::auto_unlink>;
 using RingHook = boost::intrusive::list_base_hook<boost::intrusive::tag<RingTag>, AutoUnlink>;
 using TargetHook = boost::intrusive::list_base_hook<boost::intrusive::tag<TargetTag>, AutoUnlink>;
 
-class PendingOperation : public RingHook, public TargetHook, private Timer {
+class PendingOperation : public RingHook, public TargetHook, public Timer {
  public:
-  PendingOperation() = default;
+  // Embedded in `keeper`: it only carries completions while a ring is full, and keeps its keeper alive then.
+  explicit PendingOperation(Object* keeper) : keeper_(keeper) {}
+  PendingOperation() = default;  // for the slab
   PendingOperation(const PendingOperation&) = delete;
   PendingOperation& operator=(const PendingOperation&) = delete;
 
-  // Slab. kNoMemory.
+  // From a slab, not linked anywhere. kNoMemory.
   static Result<PendingOperation*> make(Ring& ring, const Submission& submission);
+
+  // Links it in its ring and arms its timer. Call it with *target_lock held, `target_lock` and `target` set; the caller then links it in
+  // the target (TargetHook) before it lets go of the lock. kTerminated: the ring is closed; the operation is gone.
+  Result<> track(u64 deadline_ns = kNever);
 
   // True for exactly one caller; call it with the lock held under which the operation was found.
   bool claim() { return !claimed_.exchange(true, std::memory_order_acq_rel); }
-  bool claimed() const { return claimed_.load(std::memory_order_acquire); }
 
-  void arm_timer(u64 deadline_ns);
-
-  // The rest is for the one who claimed it. Unlinks, posts the completion to the ring, releases.
+  // By who claimed it, without locks: unlinks it, posts the completion, wakes the ring's thread, lets the operation go.
   void finish(i64 result, u64 value0 = 0, u64 value1 = 0);
-  void finish(Error error) { finish(-static_cast<i64>(error)); }
-  void unlink();  // from target, timer queue and the ring's list
+  void finish(Error error, u64 value0 = 0, u64 value1 = 0) { finish(-static_cast<i64>(error), value0, value1); }
+  // For an operation that was never tracked: completes it.
+  void finish_untracked(i64 result, u64 value0 = 0, u64 value1 = 0);
 
   Ring& ring() const { return *ring_; }
   u64 user_data() const { return completion_.user_data; }
   Operation operation() const { return operation_; }
-  u16 flags() const { return flags_; }
+  bool in_overflow() const { return in_overflow_.load(std::memory_order_acquire); }
 
-  // Set by the target before it links the operation; constant while linked.
-  Ref<Object> target;
+  Ref<Object> target;              // kept alive while it is linked there
+  Ref<Object> space;               // of the user addresses in `data`
   Spinlock* target_lock = nullptr;
-  u64 data[7] = {};  // meaning is up to the operation
+  MessagePointer message;          // waits with its sender for room in the channel
+  u64 data[7] = {};                // meaning is up to the operation
 
  private:
   friend class Ring;
   bool claim_expiry() override { return claim(); }
   void expired() override;
-  void release();
+  void unlink();
+  void release();  // storage; nothing if embedded
 
   std::atomic<bool> claimed_{false};
+  std::atomic<bool> in_overflow_{false};
   Operation operation_ = Operation::kNop;
   u16 flags_ = 0;
-  Ring* ring_ = nullptr;  // owns a reference, unless embedded in the ring
+  Ring* ring_ = nullptr;  // owns a reference; nullptr: embedded
+  Object* keeper_ = nullptr;
   Completion completion_{};
   PendingOperation* next_overflow_ = nullptr;
 };
 
 using TargetList = boost::intrusive::list<PendingOperation, boost::intrusive::base_hook<TargetHook>, boost::intrusive::constant_time_size<false>>;
 using RingList = boost::intrusive::list<PendingOperation, boost::intrusive::base_hook<RingHook>, boost::intrusive::constant_time_size<false>>;
+
+// Takes operations off the front until one can be claimed; nullptr if the list is empty. The list's lock is held.
+inline PendingOperation* claim_first(TargetList& list) {
+  while (!list.empty()) {
+    PendingOperation& first = list.front();
+    list.pop_front();
+    if (first.claim()) return &first;
+  }
+  return nullptr;
+}
 
 }  // namespace hati

@@ -17,20 +17,20 @@
 
 namespace hati {
 
-class AddressSpace;
+class Process;
 class Memory;
 class Thread;
 struct Cpu;
 
 struct ProcessRingTag;
-using ProcessRingHook = boost::intrusive::list_base_hook<boost::intrusive::tag<ProcessRingTag>>;
+using ProcessRingHook = boost::intrusive::list_base_hook<boost::intrusive::tag<ProcessRingTag>, boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 class Ring final : public Object, public ProcessRingHook {
  public:
   static constexpr ObjectType kType = ObjectType::kRing;
 
   // Allocates the queues and maps them into `owner`; sets `request.address`. kInvalidArgument, kNoMemory, kNoSpace, kTerminated.
-  static Result<Ref<Ring>> create(AddressSpace& owner, RingRequest& request);
+  static Result<Ref<Ring>> create(Process& owner, RingRequest& request);
 
   // Call::kRingEnter by the current thread. The result is the count of submissions consumed, kTimedOut (already past), kBusy (another
   // thread is in here, or waits), kTerminated, kInvalidArgument (queue indices, wait > completion entries).
@@ -41,48 +41,49 @@ class Ring final : public Object, public ProcessRingHook {
   };
   Result<Entered> enter(Thread& thread, u32 submit, u32 wait, u64 deadline_ns) HATI_EXCLUDES(lock_);
 
-  // Adds a completion; `spare` carries it while the queue is full. Gives the thread that waits for it, if it is time to wake it: out of
-  // the waiter slot already, the caller must claim_wake() it.
-  [[nodiscard]] Thread* post(const Completion& completion, PendingOperation& spare) HATI_EXCLUDES(lock_);
-  // As post() for a trap of `thread` on this CPU: if nobody waits here for it, its fs and gs bases are saved before it is published.
-  [[nodiscard]] Thread* post_trap(const Completion& completion, Thread& thread, u32 cpu) HATI_EXCLUDES(lock_);
-  // post() and wake.
-  void complete(const Completion& completion, PendingOperation& spare) HATI_EXCLUDES(lock_);
+  // Adds a completion and wakes the waiter if it is time. If the queue is full `spare` carries it, and true is returned.
+  bool complete(const Completion& completion, PendingOperation& spare) HATI_EXCLUDES(lock_);
+  // For the submission that is being started: completes it at once, unless it succeeded and is quiet.
+  void complete_now(const Submission& submission, i64 result, u64 value0 = 0, u64 value1 = 0) HATI_EXCLUDES(lock_);
+  // A trap of `thread`, the current one. If `may_switch` and its waiter belongs to `cpu`, that is returned, out of its slot, for a direct
+  // switch. Else the thread is detached from the CPU before anybody sees the completion, and a waiter that is returned is to be woken.
+  [[nodiscard]] Thread* post_trap(const Completion& completion, Thread& thread, u32 cpu, bool may_switch) HATI_EXCLUDES(lock_);
 
   // Removes `thread` from the waiter slot if it is there: it was killed or its deadline came.
   void forget_waiter(Thread& thread) HATI_EXCLUDES(lock_);
-  // kCancel: the number of operations with this user_data that were cancelled (0 or 1).
-  u32 cancel(u64 user_data) HATI_EXCLUDES(lock_);
+  // kCancel: whether an operation with this user_data was found and cancelled.
+  bool cancel(u64 user_data) HATI_EXCLUDES(lock_);
   // Cancels everything in flight and wakes the waiter with kTerminated; idempotent.
   void close() HATI_EXCLUDES(lock_);
   bool closed() const { return closed_.load(std::memory_order_acquire); }
 
   // Links an operation in flight. kTerminated: the ring is closed.
-  Result<> track(PendingOperation& operation) HATI_EXCLUDES(lock_);
+  Result<> track(PendingOperation& operation, u64 deadline_ns) HATI_EXCLUDES(lock_);
   void untrack(PendingOperation& operation) HATI_EXCLUDES(lock_);
 
-  // Where user addresses in submissions point. Valid as long as the ring is open; operations in flight hold a reference to the space.
-  AddressSpace& owner() const { return *owner_; }
+  // Where user addresses in submissions point. Valid as long as the ring is open; operations in flight that need it hold a reference.
+  Process& owner() const { return *owner_; }
 
-  Ring(AddressSpace& owner, Ref<Memory> memory, RingQueues queues);
+  Ring(Process& owner, Ref<Memory> memory, RingQueues queues);
   ~Ring() override;
 
  private:
   void on_last_handle() override { close(); }
   void release_storage() override;
   u32 consume(Thread& thread, u32 submit);
-  bool flush_overflow() HATI_REQUIRES(lock_);
-  Thread* add(const Completion& completion, PendingOperation& spare) HATI_REQUIRES(lock_);
+  void flush() HATI_EXCLUDES(lock_);
+  void drop_overflow() HATI_EXCLUDES(lock_);
+  static void drop_carrier(PendingOperation& carrier);
+  bool add(const Completion& completion, PendingOperation& spare) HATI_REQUIRES(lock_);
   Thread* ready_waiter() HATI_REQUIRES(lock_);
   PendingOperation* take_first() HATI_EXCLUDES(lock_);
   PendingOperation* take_by_user_data(u64 user_data) HATI_EXCLUDES(lock_);
 
-  AddressSpace* owner_;  // owns a reference
+  Process* owner_;  // alive as long as the ring is open
   Ref<Memory> memory_;
-  u64 user_address_ = 0;
   std::atomic<bool> closed_{false};
   std::atomic<bool> entered_{false};  // a thread consumes submissions
-  PendingOperation spare_;            // for immediate operations, when the queue fills behind their back
+  PendingOperation spare_{this};      // for immediate operations, when the queue fills behind their back
 
   Spinlock lock_;
   RingQueues queues_;  // submission side: by who has entered_; completion side: lock_

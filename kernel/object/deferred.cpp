@@ -66,9 +66,15 @@ constinit PerCpu<CpuWork> work;
 
 }  // namespace
 
-void Object::destroy(Object* object) { work.local().objects.push(*object); }
+void Object::destroy(Object* object) {
+  work.local().objects.push(*object);
+  note_deferred();
+}
 
-void defer(Deferred& item) { work.local().items.push(item); }
+void defer(Deferred& item) {
+  work.local().items.push(item);
+  note_deferred();
+}
 
 bool has_deferred_work() {
   const CpuWork& local = work.local();

@@ -32,4 +32,7 @@ void defer(Deferred& item);
 bool run_deferred_piece();
 bool has_deferred_work();
 
+// Provided by the scheduler: this CPU has deferred work now.
+void note_deferred();
+
 }  // namespace hati

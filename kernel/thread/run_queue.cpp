@@ -20,40 +20,44 @@ constexpr std::array<u32, 40> kNiceWeights = {
 
 u32 nice_weight(i32 nice) { return kNiceWeights[static_cast<u32>(std::clamp(nice, kNiceMin, kNiceMax) - kNiceMin)]; }
 
-void RunQueue::update_least() {
-  if (!fair_.empty()) least_virtual_ns_ = std::max(least_virtual_ns_, fair_.begin()->virtual_ns);
+void RunQueue::advance(const RunNode* running) {
+  u64 reached = ~u64{0};
+  if (running != nullptr) reached = running->virtual_ns;
+  if (!fair_.empty()) reached = std::min(reached, fair_.begin()->virtual_ns);
+  if (reached != ~u64{0}) least_virtual_ns_ = std::max(least_virtual_ns_, reached);
 }
 
 void RunQueue::push(RunNode& node, bool at_front) {
   HATI_ASSERT(!node.queued);
   node.queued = true;
-  if (node.priority == kPriorityFair) {
+  node.level = node.priority;
+  if (node.level == kPriorityFair) {
     fair_.insert(node);
     ++fair_count_;
     return;
   }
-  auto& level = fifo_[node.priority];
+  auto& level = fifo_[node.level];
   if (at_front) {
     level.push_front(node);
   } else {
     level.push_back(node);
   }
-  occupied_[node.priority / 64] |= u64{1} << (node.priority % 64);
+  occupied_[node.level / 64] |= u64{1} << (node.level % 64);
   ++fifo_count_;
 }
 
 void RunQueue::remove(RunNode& node) {
   HATI_ASSERT(node.queued);
   node.queued = false;
-  if (node.priority == kPriorityFair) {
-    update_least();
+  if (node.level == kPriorityFair) {
+    advance(nullptr);
     fair_.erase(fair_.iterator_to(node));
     --fair_count_;
     return;
   }
-  auto& level = fifo_[node.priority];
+  auto& level = fifo_[node.level];
   level.erase(level.iterator_to(node));
-  if (level.empty()) occupied_[node.priority / 64] &= ~(u64{1} << (node.priority % 64));
+  if (level.empty()) occupied_[node.level / 64] &= ~(u64{1} << (node.level % 64));
   --fifo_count_;
 }
 
@@ -67,14 +71,13 @@ void RunQueue::place(RunNode& node, bool woken) const {
   const u64 credit = woken ? kWakeCreditNs : 0;
   const u64 earliest = least_virtual_ns_ > credit ? least_virtual_ns_ - credit : 0;
   // A thread from a CPU whose clock is far ahead must not wait until this one has caught up.
-  const u64 latest = least_virtual_ns_ + 2 * kSliceNs;
+  // Two slices of its own weight are what it can owe.
+  const u64 latest = least_virtual_ns_ + 2 * kSliceNs * kNiceZeroWeight / node.weight;
   node.virtual_ns = std::clamp(node.virtual_ns, earliest, latest);
 }
 
 void RunQueue::charge(RunNode& node, u64 ns) {
   node.virtual_ns += node.weight == kNiceZeroWeight ? ns : ns * kNiceZeroWeight / node.weight;
-  const u64 reached = fair_.empty() ? node.virtual_ns : std::min(node.virtual_ns, fair_.begin()->virtual_ns);
-  least_virtual_ns_ = std::max(least_virtual_ns_, reached);
 }
 
 bool RunQueue::preempts(const RunNode& node, const RunNode& running) {

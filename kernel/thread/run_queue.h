@@ -16,11 +16,12 @@ inline constexpr u32 kNiceZeroWeight = 1024;
 // Linux's table (sched(7): each level is a factor of about 1.25): nice -20..19.
 u32 nice_weight(i32 nice);
 
-// The part of a thread that a run queue knows. Priority and weight change only while it is in no queue.
+// The part of a thread that a run queue knows.
 struct RunNode : boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>>, boost::intrusive::list_base_hook<> {
   u32 priority = kPriorityFair;
   u32 weight = kNiceZeroWeight;
   u64 virtual_ns = 0;  // run time scaled by kNiceZeroWeight / weight
+  u32 level = 0;       // priority at the time it was queued
   bool queued = false;
 };
 
@@ -35,8 +36,10 @@ class RunQueue {
   RunNode* first();  // who should run next, or nullptr
   // Adjusts the virtual time of a thread that slept or comes from another CPU, so that it neither starves nor dominates.
   void place(RunNode& node, bool woken) const;
-  // Charges run time to a fair node that is not in the queue.
-  void charge(RunNode& node, u64 ns);
+  // Charges run time to a fair node that is not in a queue.
+  static void charge(RunNode& node, u64 ns);
+  // Time goes on: `running` (or nullptr) is the fair node that has the CPU.
+  void advance(const RunNode* running);
   // Whether `node` (not queued) should run before `running`.
   static bool preempts(const RunNode& node, const RunNode& running);
 
@@ -60,8 +63,6 @@ class RunQueue {
     bool operator()(const RunNode& a, const RunNode& b) const { return a.virtual_ns < b.virtual_ns; }
   };
   static constexpr u32 kLevels = 128;
-
-  void update_least();
 
   boost::intrusive::multiset<RunNode, boost::intrusive::compare<Order>, boost::intrusive::constant_time_size<false>> fair_;
   std::array<boost::intrusive::list<RunNode, boost::intrusive::constant_time_size<false>>, kLevels> fifo_;

@@ -5,66 +5,87 @@
 #pragma once
 
 #include "abi/call.h"
+#include "abi/ring.h"
 #include "abi/thread.h"
+#include "base/ref.h"
 #include "base/result.h"
-#include "base/types.h"
 #include "kernel/cpu/cpu.h"
 #include "kernel/thread/run_queue.h"
 #include "kernel/thread/timer.h"
 
 namespace hati {
 
+class Ring;
 class Thread;
 
 // One per CPU. Members without a comment belong to their own CPU.
 struct CpuScheduler {
-  // Something to do before the current thread goes on: bits below. Set by any CPU.
+  // Something to do before the current thread goes on. Set by any CPU; whoever sets the first bit from outside sends an IPI.
+  static constexpr u32 kReschedule = 1, kDeferred = 2;
   std::atomic<u32> attention{0};
-  static constexpr u32 kReschedule = 1, kDeferred = 2, kOffCpu = 4;
 
-  bool in_enter = false;         // the current thread consumes submissions: threads that it wakes become candidates
-  Thread* candidate = nullptr;   // kRunnable, in no queue: runs next if the current thread waits
-  Thread* slice_owner = nullptr; // the fair thread that uses up the current slice; compared only, may be gone
+  bool in_enter = false;          // the current thread consumes submissions: threads that it wakes become candidates
+  bool current_ended = false;     // the current thread has ended and is to be finished once the CPU has left it
+  bool yielding = false;
+  Thread* candidate = nullptr;    // kRunnable, in no queue: runs next if the current thread waits
+  Thread* slice_owner = nullptr;  // whose slice it is; compared only, may be gone
   u64 slice_end_ns = 0;
-  u64 last_ns = 0;               // when the current thread (or idle) got the CPU
-  u64 armed_ns = ~u64{0};        // what the hardware timer is set to
-  TimerQueue timers;             // any CPU
+  u64 last_ns = 0;                // up to when time is accounted
+  u64 armed_ns = kNever;          // what the hardware timer is set to
+  u64 last_push_ns = 0;           // when an idle CPU was last invited to steal
+  TimerQueue timers;              // any CPU
 
   Spinlock lock;
   RunQueue queue HATI_GUARDED_BY(lock);
-  std::atomic<u32> fair_queued{0}, fifo_queued{0};   // copies of the counts for looks without the lock
-  std::atomic<u32> running_priority{0};              // of the current thread, for placement by others
-  std::atomic<bool> idle{true};
-
+  std::atomic<u32> fair_queued{0}, fifo_queued{0};  // copies of the counts, written under the lock, for looks without it
+  std::atomic<u32> running_priority{0};             // at most this is preempted without an interrupt; never below the truth for long
   std::atomic<u64> idle_ns{0}, busy_ns{0}, switches{0};
 };
 CpuScheduler& scheduler_at(u32 cpu);
 
 // A thread that was claimed (kRunnable, in no queue) gets a place; preempts or wakes a CPU if need be.
 void make_runnable(Thread& thread);
-// claim_wake() and make_runnable().
-void wake(Thread& thread);
-// Makes a CPU take notice of the requests (kill, interrupt) of the thread it runs.
+// As make_runnable(); if the current thread is in kRingEnter the woken one becomes the candidate to run when that waits.
+void hand_over(Thread& thread);
+// A thread that a ring took out of its waiter slot: claims it and lets it go on.
+void wake_waiter(Thread* thread);
+
+// kThreadResume: a stopped supervised thread runs until it traps, which completes `user_data`. kTerminated, kBusy (not stopped).
+Result<> resume_supervised(Thread& thread, Ref<Ring> ring, u64 user_data);
+
+void set_priority(Thread& thread, u32 priority);
+void set_nice(Thread& thread, i32 nice);
+// Moves the thread if it is where it may not be any more.
+void affinity_changed(Thread& thread);
+void yield_current();
+// The current, stopped thread leaves the CPU, which has no thread then until the exit path chooses one.
+void detach_current();
+// The current thread has ended: it is finished once the CPU runs something else.
+void end_on_cpu();
+// Makes a CPU look at its run queue and at the requests (kill, interrupt) of its thread.
 void kick_cpu(u32 cpu);
-// Sets the hardware timer for a timer just added to this CPU's queue.
-void timer_added(u64 deadline_ns);
-TimerQueue& local_timers();
+// Adds a timer to this CPU's queue.
+void add_timer(Timer& timer, u64 deadline_ns);
+// CPU time of the current thread up to now.
+u64 current_thread_ns();
 
-// kThreadResume for a stopped supervised thread: kTerminated, kBusy (not stopped). It completes at once if an interrupt is requested.
-class Ring;
-Result<> resume_supervised(Thread& thread, Ring& ring, u64 user_data);
+// --- For Ring::enter. ---
+void begin_enter();
+// The current thread goes on: a candidate is queued.
+void end_enter();
 
-// --- The exit path, called by entry.cpp only. ---
+// --- The exit path, for entry.cpp. ---
 // The current thread may go on, unless something needs attention.
 Thread* leave_kernel(Cpu& cpu);
-// The current thread has stopped, waits or has ended: another one runs.
+// The current thread has stopped or waits: another one runs.
 Thread* switch_away(Cpu& cpu);
 // The current, supervised thread traps. Completes its resume and switches, directly to the supervisor if that waits on this CPU.
 Thread* trap_supervised(Cpu& cpu, Thread& thread, Trap trap, u64 detail);
-// The timer interrupt.
-void scheduler_timer(Cpu& cpu);
+void scheduler_timer(Cpu& cpu);  // the timer interrupt
 
-u32 running_threads();
-u32 runnable_threads();
+struct ThreadCounts {
+  u32 runnable, running;
+};
+ThreadCounts count_threads();
 
 }  // namespace hati

@@ -21,12 +21,12 @@
 
 namespace hati {
 
-class AddressSpace;
 class Memory;
+class Process;
 class Ring;
 
 struct ProcessTag;
-using ProcessHook = boost::intrusive::list_base_hook<boost::intrusive::tag<ProcessTag>>;
+using ProcessHook = boost::intrusive::list_base_hook<boost::intrusive::tag<ProcessTag>, boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 class Thread final : public Object, public arch::ThreadContext, public RunNode, public ProcessHook {
  public:
@@ -36,15 +36,15 @@ class Thread final : public Object, public arch::ThreadContext, public RunNode, 
   // Requests, beside the state in `word_`.
   static constexpr u32 kStateMask = 7, kKill = 8, kInterrupt = 16;
 
-  // A stopped thread of `space`. `creator`: whose priority is the limit and whose call entry is inherited; nullptr for the first
+  // A stopped thread of `process`. `creator`: whose priority is the limit and whose call entry is inherited; nullptr for the first
   // thread. The page of a supervised thread is mapped into the supervisor. kTerminated (the process is dying), kNoMemory, kNoSpace,
   // kInvalidArgument (priority above the creator's, unknown bits).
-  static Result<Ref<Thread>> create(AddressSpace& space, ThreadRequest& request, const Thread* creator);
+  static Result<Ref<Thread>> create(Process& process, ThreadRequest& request, const Thread* creator);
 
   State state() const { return static_cast<State>(word_.load(std::memory_order_acquire) & kStateMask); }
-  AddressSpace& space() const { return *space_; }
+  Process& process() const { return *process_; }
   bool supervised() const { return supervisor_ != nullptr; }
-  AddressSpace* supervisor() const { return supervisor_; }
+  Process* supervisor() const { return supervisor_; }
 
   // Any CPU, no locks held.
   Result<> start();  // kNotSupported: supervised; kBusy: started before; kTerminated
@@ -55,8 +55,8 @@ class Thread final : public Object, public arch::ThreadContext, public RunNode, 
   ThreadInfo info() const;
   // kBusy unless it has ended or runs on this CPU.
   Result<ThreadState> read_state();
-  // kThreadWait. Finishes the operation at once if the thread has ended.
-  void wait_for_end(PendingOperation& operation);
+  // kThreadWait. Finishes the operation at once if the thread has ended. Fails as PendingOperation::track().
+  Result<> wait_for_end(PendingOperation& operation) HATI_EXCLUDES(waiters_lock_);
 
   // The current thread of this CPU ends; at the exit another one runs.
   void exit_current(i32 exit_code, ThreadEnd end);
@@ -64,9 +64,9 @@ class Thread final : public Object, public arch::ThreadContext, public RunNode, 
   void note_fault(u32 vector, u64 error, u64 address);
 
   // --- For kernel/thread and kernel/ipc. ---
-  // What kThreadResume left, while the thread is resumed. The ring is kept alive by the supervisor's process (see Process).
+  // What kThreadResume left, while the thread is resumed.
   struct Resume {
-    Ring* ring = nullptr;
+    Ring* ring = nullptr;  // owns a reference
     u64 user_data = 0;
   };
   // Ends a kRingEnter when its deadline comes.
@@ -90,6 +90,8 @@ class Thread final : public Object, public arch::ThreadContext, public RunNode, 
 
   // kWaiting -> kRunnable. True for exactly one caller, who must see that it runs.
   bool claim_wake();
+  // Disarms its deadline and lets go of its ring; by who claimed it. `in_slot`: it may still be in the ring's waiter slot.
+  void stop_waiting(bool in_slot);
   // The last step of a thread's life, by whoever moved it to kEnded, when no CPU runs it. Drops the thread's own reference.
   void finish_end();
 
@@ -102,27 +104,28 @@ class Thread final : public Object, public arch::ThreadContext, public RunNode, 
   Ring* waiting_ring = nullptr;  // kWaiting: in whose waiter slot it is (a reference is held)
   WaitTimer wait_timer{*this};
   FlushPark flush_park{*this};
-  PendingOperation overflow;  // carries the completion of a trap while the ring is full
+  PendingOperation overflow{this};  // carries the completion of a trap while the ring is full
   i32 nice = 0;
   u64 time_slice_ns = 0;
   std::atomic<u64> user_ns{0};
   std::atomic<u64> switches{0}, preemptions{0};
 
-  Thread(AddressSpace& space, Ref<Memory> page_memory);
+  Thread(Process& process, Ref<Memory> page_memory);
   ~Thread() override;
 
  private:
   void on_last_handle() override;
   void release_storage() override;
   void set_end(i32 exit_code, ThreadEnd end);
+  PendingOperation* next_waiter() HATI_EXCLUDES(waiters_lock_);
 
-  AddressSpace* space_;       // owns a reference
-  AddressSpace* supervisor_;  // kept alive by space_
+  Process* process_;     // owns a reference
+  Process* supervisor_;  // kept alive by process_
   Ref<Memory> page_memory_;
-  std::atomic<u32> end_code_{0};
+  u64 page_address_ = 0;  // in the supervisor
+  i32 end_code_ = 0;
   std::atomic<bool> end_set_{false};  // the first reason counts
   ThreadEnd end_ = ThreadEnd::kExited;
-  bool fault_noted_ = false;
   u64 fault_[3] = {};  // vector, error code, address
 
   Spinlock waiters_lock_;

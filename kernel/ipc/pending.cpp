@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/ipc/pending.h"
+
+#include "kernel/ipc/ring.h"
+#include "kernel/memory/object_cache.h"
+#include "kernel/thread/scheduler.h"
+
+namespace hati {
+
+namespace {
+constinit ObjectCache<PendingOperation> operation_cache;
+}
+
+Result<PendingOperation*> PendingOperation::make(Ring& ring, const Submission& submission) {
+  PendingOperation* operation = TRY(operation_cache.construct());
+  ring.ref();
+  operation->ring_ = &ring;
+  operation->operation_ = submission.operation;
+  operation->flags_ = submission.flags;
+  operation->completion_.user_data = submission.user_data;
+  return operation;
+}
+
+Result<> PendingOperation::track(u64 deadline_ns) {
+  auto tracked = ring_->track(*this, deadline_ns);
+  if (!tracked) release();
+  return tracked;
+}
+
+void PendingOperation::unlink() {
+  TimerQueue::remove(*this);
+  if (target_lock != nullptr) {
+    Guard guard(*target_lock);
+    if (TargetHook::is_linked()) TargetHook::unlink();
+  }
+  ring_->untrack(*this);
+}
+
+void PendingOperation::finish(i64 result, u64 value0, u64 value1) {
+  unlink();
+  finish_untracked(result, value0, value1);
+}
+
+void PendingOperation::finish_untracked(i64 result, u64 value0, u64 value1) {
+  if (result >= 0 && (flags_ & kSubmitQuiet) != 0) return release();
+  const Ref<Ring> ring{*ring_};
+  if (!ring->complete({user_data(), result, {value0, value1}}, *this)) release();
+}
+
+// kTimeout itself, and any operation whose deadline came.
+void PendingOperation::expired() { finish(Error::kTimedOut); }
+
+void PendingOperation::release() {
+  if (ring_ == nullptr) return;
+  ring_->unref();
+  operation_cache.destroy(this);
+}
+
+}  // namespace hati

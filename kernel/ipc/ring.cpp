@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/ipc/ring.h"
+
+#include <algorithm>
+
+#include "kernel/arch/arch.h"
+#include "kernel/debug/panic.h"
+#include "kernel/ipc/operations.h"
+#include "kernel/memory/memory.h"
+#include "kernel/memory/object_cache.h"
+#include "kernel/thread/process.h"
+#include "kernel/thread/scheduler.h"
+#include "kernel/thread/thread.h"
+
+namespace hati {
+
+namespace {
+constinit ObjectCache<Ring> ring_cache;
+}
+
+Ring::Ring(Process& owner, Ref<Memory> memory, RingQueues queues)
+    : Object(kType), owner_(&owner), memory_(std::move(memory)), queues_(queues) {}
+
+Ring::~Ring() = default;
+
+void Ring::release_storage() { ring_cache.destroy(this); }
+
+Result<Ref<Ring>> Ring::create(Process& owner, RingRequest& request) {
+  const u64 bytes = TRY(RingQueues::bytes_for(request.submit_entries, request.complete_entries));
+  auto memory = TRY(Memory::create_contiguous(owner.quota(), bytes));
+  RingQueues queues{memory->data<u8>(), request.submit_entries, request.complete_entries};
+  Ref<Ring> ring = TRY(ring_cache.make(owner, memory, queues));
+  MapRequest map{};
+  map.bytes = page_ceil(bytes);
+  map.protection = Protection::kRead | Protection::kWrite;
+  map.max_protection = static_cast<u32>(map.protection);
+  map.flags = MapFlags::kShared;
+  request.address = TRY(owner.map(map, memory));
+  if (auto added = owner.add_ring(*ring); !added) {
+    (void)owner.unmap(request.address, map.bytes);  // the process is dying and unmaps everything anyway
+    return fail(added.error());
+  }
+  return ring;
+}
+
+u32 Ring::consume(Thread& thread, u32 submit) {
+  const auto submitted = queues_.submitted();
+  if (!submitted) return ~u32{0};
+  const u32 count = std::min(submit, *submitted);
+  u32 consumed = 0;
+  // spare_ is free as long as nothing overflows, and enough for the one operation that finds the queue full.
+  while (consumed < count && !overflowing_.load(std::memory_order_relaxed)) {
+    const Submission submission = queues_.take();
+    ++consumed;
+    start_operation(*this, thread, submission);
+  }
+  return consumed;
+}
+
+Result<Ring::Entered> Ring::enter(Thread& thread, u32 submit, u32 wait, u64 deadline_ns) {
+  if (wait > queues_.complete_entries()) return fail(Error::kInvalidArgument);
+  if (overflowing_.load(std::memory_order_relaxed)) flush();
+  u32 consumed = 0;
+  if (submit != 0) {
+    if (entered_.exchange(true, std::memory_order_acquire)) return fail(Error::kBusy);
+    consumed = consume(thread, submit);
+    entered_.store(false, std::memory_order_release);
+    if (consumed == ~u32{0}) return fail(Error::kInvalidArgument);
+  }
+  Guard guard(lock_);
+  if (closed_.load(std::memory_order_relaxed)) return fail(Error::kTerminated);
+  if (wait == 0 || overflow_first_ != nullptr || queues_.available() >= wait) return Entered{consumed, false};
+  if (waiter_ != nullptr) return fail(Error::kBusy);
+  if (deadline_ns != kNever && deadline_ns <= arch::now_ns()) return fail(Error::kTimedOut);
+  u32 running = Thread::kRunning;
+  // Fails if a request came: the exit path serves it.
+  if (!thread.word_.compare_exchange_strong(running, Thread::kWaiting, std::memory_order_acq_rel)) return Entered{consumed, false};
+  thread.page->rax = consumed;
+  ref();
+  thread.waiting_ring = this;
+  waiter_ = &thread;
+  wanted_ = wait;
+  if (deadline_ns != kNever) add_timer(thread.wait_timer, deadline_ns);
+  // From here, once the lock is free, another CPU may wake the thread.
+  return Entered{consumed, true};
+}
+
+Thread* Ring::ready_waiter() {
+  if (waiter_ == nullptr || (overflow_first_ == nullptr && queues_.available() < wanted_)) return nullptr;
+  return std::exchange(waiter_, nullptr);
+}
+
+bool Ring::add(const Completion& completion, PendingOperation& spare) {
+  if (overflow_first_ == nullptr && !queues_.full()) [[likely]] {
+    queues_.put(completion);
+    return false;
+  }
+  HATI_ASSERT(!spare.in_overflow());
+  if (spare.keeper_ != nullptr) spare.keeper_->ref();
+  spare.completion_ = completion;
+  spare.next_overflow_ = nullptr;
+  spare.in_overflow_.store(true, std::memory_order_relaxed);
+  (overflow_last_ != nullptr ? overflow_last_->next_overflow_ : overflow_first_) = &spare;
+  overflow_last_ = &spare;
+  overflowing_.store(true, std::memory_order_relaxed);
+  return true;
+}
+
+bool Ring::complete(const Completion& completion, PendingOperation& spare) {
+  Thread* waiter = nullptr;
+  bool carried = false;
+  {
+    Guard guard(lock_);
+    if (closed_.load(std::memory_order_relaxed)) return false;
+    carried = add(completion, spare);
+    waiter = ready_waiter();
+  }
+  wake_waiter(waiter);
+  return carried;
+}
+
+Thread* Ring::post_trap(const Completion& completion, Thread& thread, u32 cpu, bool may_switch) {
+  Guard guard(lock_);
+  const bool direct = may_switch && waiter_ != nullptr && waiter_->cpu.load(std::memory_order_relaxed) == cpu;
+  if (!direct) detach_current();  // whoever sees the completion finds all registers in the page
+  if (closed_.load(std::memory_order_relaxed)) return nullptr;
+  add(completion, thread.overflow);
+  return ready_waiter();
+}
+
+void Ring::complete_now(const Submission& submission, i64 result, u64 value0, u64 value1) {
+  if (result >= 0 && (submission.flags & kSubmitQuiet) != 0) return;
+  complete({submission.user_data, result, {value0, value1}}, spare_);
+}
+
+// Moves what found no room into the queue. Carriers are let go outside the lock.
+void Ring::flush() {
+  for (;;) {
+    PendingOperation* carrier = nullptr;
+    {
+      Guard guard(lock_);
+      carrier = overflow_first_;
+      if (carrier == nullptr || queues_.full()) return;
+      overflow_first_ = carrier->next_overflow_;
+      if (overflow_first_ == nullptr) {
+        overflow_last_ = nullptr;
+        overflowing_.store(false, std::memory_order_relaxed);
+      }
+      queues_.put(carrier->completion_);
+    }
+    drop_carrier(*carrier);
+  }
+}
+
+void Ring::drop_carrier(PendingOperation& carrier) {
+  Object* keeper = carrier.keeper_;
+  carrier.in_overflow_.store(false, std::memory_order_release);
+  carrier.release();
+  if (keeper != nullptr) keeper->unref();
+}
+
+void Ring::forget_waiter(Thread& thread) {
+  Guard guard(lock_);
+  if (waiter_ == &thread) waiter_ = nullptr;
+}
+
+Result<> Ring::track(PendingOperation& operation, u64 deadline_ns) {
+  Guard guard(lock_);
+  if (closed_.load(std::memory_order_relaxed)) return fail(Error::kTerminated);
+  operations_.push_back(operation);
+  if (deadline_ns != kNever) add_timer(operation, deadline_ns);
+  return {};
+}
+
+void Ring::untrack(PendingOperation& operation) {
+  Guard guard(lock_);
+  if (operation.RingHook::is_linked()) operation.RingHook::unlink();
+}
+
+PendingOperation* Ring::take_first() {
+  Guard guard(lock_);
+  while (!operations_.empty()) {
+    PendingOperation& first = operations_.front();
+    operations_.pop_front();
+    if (first.claim()) return &first;
+  }
+  return nullptr;
+}
+
+PendingOperation* Ring::take_by_user_data(u64 user_data) {
+  Guard guard(lock_);
+  for (PendingOperation& operation : operations_)
+    if (operation.user_data() == user_data && operation.claim()) return &operation;
+  return nullptr;
+}
+
+bool Ring::cancel(u64 user_data) {
+  PendingOperation* operation = take_by_user_data(user_data);
+  if (operation == nullptr) return false;
+  operation->finish(Error::kCancelled);
+  return true;
+}
+
+void Ring::close() {
+  Thread* waiter = nullptr;
+  {
+    Guard guard(lock_);
+    if (closed_.exchange(true, std::memory_order_acq_rel)) return;
+    waiter = std::exchange(waiter_, nullptr);
+  }
+  if (waiter != nullptr && waiter->claim_wake()) {
+    waiter->page->rax = static_cast<u64>(-static_cast<i64>(Error::kTerminated));
+    waiter->stop_waiting();
+    make_runnable(*waiter);
+  }
+  while (PendingOperation* operation = take_first()) operation->finish(Error::kCancelled);
+  drop_overflow();
+  owner_->remove_ring(*this);
+}
+
+void Ring::drop_overflow() {
+  for (;;) {
+    PendingOperation* carrier = nullptr;
+    {
+      Guard guard(lock_);
+      carrier = overflow_first_;
+      if (carrier == nullptr) return;
+      overflow_first_ = carrier->next_overflow_;
+      if (overflow_first_ == nullptr) overflow_last_ = nullptr;
+    }
+    drop_carrier(*carrier);
+  }
+}
+
+}  // namespace hati

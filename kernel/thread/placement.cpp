@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/thread/placement.h"
+
+#include <bit>
+#include <new>
+
+#include "kernel/arch/arch.h"
+#include "kernel/boot/boot_info.h"
+#include "kernel/ipc/ring.h"
+#include "kernel/thread/process.h"
+#include "kernel/thread/scheduler.h"
+#include "kernel/thread/thread.h"
+
+namespace hati {
+
+namespace {
+
+struct alignas(64) SchedulerStorage {
+  std::byte bytes[sizeof(CpuScheduler)];
+};
+constinit std::array<SchedulerStorage, kCpusMax> storage{};
+constinit std::atomic<u64> idle_cpus{0};
+
+u64 online_mask() {
+  const u32 count = cpu_count();
+  return count >= 64 ? ~u64{0} : (u64{1} << count) - 1;
+}
+
+u64 allowed_mask(const Thread& thread) {
+  const u64 allowed = thread.affinity.load(std::memory_order_relaxed) & online_mask();
+  return allowed != 0 ? allowed : online_mask();
+}
+
+u32 first_of(u64 mask) { return static_cast<u32>(std::countr_zero(mask)); }
+
+// The CPU for a thread that nobody runs. The last one if it is idle (warm caches), else any idle one, else the last one again.
+u32 place(Thread& thread) {
+  const u32 here = this_cpu().id, last = thread.cpu.load(std::memory_order_relaxed);
+  if (thread.on_cpu.load(std::memory_order_acquire)) return last;
+  const i32 live = thread.fpu_cpu.load(std::memory_order_acquire);
+  if (live >= 0 && static_cast<u32>(live) != here) return static_cast<u32>(live);
+  const u64 allowed = allowed_mask(thread), idle = idle_cpus.load(std::memory_order_relaxed) & allowed;
+  u32 target = here;
+  if ((idle >> last & 1) != 0) {
+    target = last;
+  } else if (idle != 0) {
+    target = first_of(idle);
+  } else if ((allowed >> last & 1) != 0) {
+    target = last;
+  } else if ((allowed >> here & 1) == 0) {
+    target = first_of(allowed);
+  }
+  return target;
+}
+
+// The CPU looks at its queue soon. Whoever sets the bit first sends the interrupt.
+void notify(u32 cpu) {
+  const u32 old = scheduler_at(cpu).attention.fetch_or(CpuScheduler::kReschedule, std::memory_order_seq_cst);
+  if (cpu != this_cpu().id && (old & CpuScheduler::kReschedule) == 0) arch::send_ipi(cpu, arch::Ipi::kReschedule);
+}
+
+void enqueue(u32 target, Thread& thread) {
+  CpuScheduler& cs = scheduler_at(target);
+  {
+    Guard guard(cs.lock);
+    thread.cpu.store(target, std::memory_order_relaxed);
+    if (thread.priority == kPriorityFair) cs.queue.place(thread, true);
+    cs.queue.push(thread, false);
+    cs.fair_queued.store(cs.queue.fair_count(), std::memory_order_relaxed);
+    cs.fifo_queued.store(cs.queue.size() - cs.queue.fair_count(), std::memory_order_relaxed);
+  }
+  // Pairs with may_go_directly(): either that CPU sees the thread, or we see its lower priority.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (target == this_cpu().id || thread.priority >= cs.running_priority.load(std::memory_order_relaxed)) notify(target);
+}
+
+// Calls change() with the thread out of its queue, if it is in one, and with the lock of the queue held.
+template <class F>
+void change_order(Thread& thread, F change) {
+  for (;;) {
+    const u32 cpu = thread.cpu.load(std::memory_order_acquire);
+    CpuScheduler& cs = scheduler_at(cpu);
+    {
+      Guard guard(cs.lock);
+      if (thread.cpu.load(std::memory_order_relaxed) != cpu) continue;  // it moved on
+      const bool queued = thread.queued;
+      if (queued) cs.queue.remove(thread);
+      change();
+      if (queued) cs.queue.push(thread, false);
+      cs.fair_queued.store(cs.queue.fair_count(), std::memory_order_relaxed);
+      cs.fifo_queued.store(cs.queue.size() - cs.queue.fair_count(), std::memory_order_relaxed);
+    }
+    return notify(cpu);
+  }
+}
+
+}  // namespace
+
+CpuScheduler& scheduler_at(u32 cpu) { return *std::launder(reinterpret_cast<CpuScheduler*>(&storage[cpu])); }
+
+void scheduler_init_cpu(Cpu& cpu) {
+  auto* cs = new (&storage[cpu.id]) CpuScheduler;
+  cs->last_ns = arch::now_ns();
+  note_idle(cpu.id, true);
+}
+
+bool may_run_on(const Thread& thread, u32 cpu) { return (allowed_mask(thread) >> cpu & 1) != 0; }
+
+void note_idle(u32 cpu, bool idle) {
+  const u64 bit = u64{1} << cpu;
+  if (((idle_cpus.load(std::memory_order_relaxed) & bit) != 0) == idle) return;
+  if (idle) {
+    idle_cpus.fetch_or(bit, std::memory_order_relaxed);
+  } else {
+    idle_cpus.fetch_and(~bit, std::memory_order_relaxed);
+  }
+}
+
+void invite_idle_cpu(u32 from) {
+  const u64 others = idle_cpus.load(std::memory_order_relaxed) & ~(u64{1} << from);
+  if (others != 0) notify(first_of(others));
+}
+
+Thread* steal(Cpu& cpu) {
+  const u32 count = cpu_count();
+  for (u32 i = 1; i < count; ++i) {
+    CpuScheduler& victim = scheduler_at((cpu.id + i) % count);
+    if (victim.fair_queued.load(std::memory_order_relaxed) + victim.fifo_queued.load(std::memory_order_relaxed) == 0) continue;
+    Guard guard(victim.lock);
+    RunNode* node = victim.queue.find_last([&](RunNode& candidate) {
+      const Thread& thread = static_cast<Thread&>(candidate);
+      return may_run_on(thread, cpu.id) && !thread.on_cpu.load(std::memory_order_acquire) &&
+             thread.fpu_cpu.load(std::memory_order_acquire) < 0;
+    });
+    if (node == nullptr) continue;
+    victim.queue.remove(*node);
+    victim.fair_queued.store(victim.queue.fair_count(), std::memory_order_relaxed);
+    victim.fifo_queued.store(victim.queue.size() - victim.queue.fair_count(), std::memory_order_relaxed);
+    Thread* thread = static_cast<Thread*>(node);
+    thread->cpu.store(cpu.id, std::memory_order_relaxed);
+    return thread;
+  }
+  return nullptr;
+}
+
+void make_runnable(Thread& thread) {
+  const u32 target = place(thread);
+  // A thread in a queue has its extended state in its page, so that any CPU may take it.
+  if (!thread.on_cpu.load(std::memory_order_relaxed) && thread.fpu_cpu.load(std::memory_order_relaxed) == static_cast<i32>(this_cpu().id))
+    arch::fpu_save(thread);
+  enqueue(target, thread);
+}
+
+void hand_over(Thread& thread) {
+  const u32 here = this_cpu().id;
+  CpuScheduler& cs = scheduler_at(here);
+  const i32 live = thread.fpu_cpu.load(std::memory_order_acquire);
+  const bool free = !thread.on_cpu.load(std::memory_order_acquire) && (live < 0 || static_cast<u32>(live) == here);
+  // A native thread (a worker) stays on its CPU; a supervised one follows its supervisor.
+  const bool suits = thread.supervised() || thread.cpu.load(std::memory_order_relaxed) == here;
+  if (!cs.in_enter || !free || !suits || !may_run_on(thread, here)) return make_runnable(thread);
+  if (cs.candidate == nullptr) {
+    cs.candidate = &thread;
+  } else if (cs.candidate->priority > thread.priority) {
+    make_runnable(thread);
+  } else {
+    make_runnable(*std::exchange(cs.candidate, &thread));
+  }
+}
+
+void wake_waiter(Thread* thread) {
+  if (thread == nullptr || !thread->claim_wake()) return;
+  thread->stop_waiting(false);
+  hand_over(*thread);
+}
+
+Result<> resume_supervised(Thread& thread, Ref<Ring> ring, u64 user_data) {
+  if (thread.overflow.in_overflow()) return fail(Error::kBusy);  // its last completion has not been delivered yet
+  u32 word = thread.word_.load(std::memory_order_acquire);
+  for (;;) {
+    if ((word & Thread::kKill) != 0 || (word & Thread::kStateMask) == Thread::kEnded) return fail(Error::kTerminated);
+    if ((word & Thread::kStateMask) != Thread::kStopped) return fail(Error::kBusy);
+    const bool interrupted = (word & Thread::kInterrupt) != 0;
+    const u32 next = interrupted ? u32{Thread::kStopped} : u32{Thread::kRunnable};
+    if (!thread.word_.compare_exchange_weak(word, next, std::memory_order_acq_rel)) continue;
+    if (interrupted) {
+      thread.page->trap = static_cast<u32>(Trap::kInterrupted);
+      ring->complete({user_data, static_cast<i64>(Trap::kInterrupted), {}}, thread.overflow);
+      return {};
+    }
+    break;
+  }
+  thread.resume = {ring.release(), user_data};
+  Process& process = thread.process();
+  if (process.flush_pending() && process.wait_for_flush(thread.flush_park)) [[unlikely]] return {};
+  hand_over(thread);
+  return {};
+}
+
+void set_priority(Thread& thread, u32 priority) {
+  change_order(thread, [&] { thread.priority = priority; });
+}
+
+void set_nice(Thread& thread, i32 nice) {
+  change_order(thread, [&] {
+    thread.nice = nice;
+    thread.weight = nice_weight(nice);
+  });
+}
+
+void affinity_changed(Thread& thread) { kick_cpu(thread.cpu.load(std::memory_order_acquire)); }
+
+void kick_cpu(u32 cpu) { notify(cpu); }
+
+ThreadCounts count_threads() {
+  ThreadCounts counts{};
+  for (u32 i = 0; i < cpu_count(); ++i) {
+    const CpuScheduler& cs = scheduler_at(i);
+    counts.runnable += cs.fair_queued.load(std::memory_order_relaxed) + cs.fifo_queued.load(std::memory_order_relaxed);
+    if (cpu_at(i).current != nullptr) ++counts.running;
+  }
+  return counts;
+}
+
+}  // namespace hati

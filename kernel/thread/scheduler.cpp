@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: MIT
+// Choice and switch of threads on the CPU that runs this. A thread between two homes (claimed, removed from a queue) is kRunnable and
+// belongs to the code that holds it. At most one scheduler's lock is held at a time, and no other lock is taken under it.
+#include "kernel/thread/scheduler.h"
+
+#include "kernel/arch/arch.h"
+#include "kernel/debug/panic.h"
+#include "kernel/ipc/ring.h"
+#include "kernel/object/deferred.h"
+#include "kernel/thread/placement.h"
+#include "kernel/thread/process.h"
+#include "kernel/thread/thread.h"
+
+namespace hati {
+
+namespace {
+
+constexpr u64 kDeferredTickNs = 200'000;  // deferred work goes on at least this often while threads run
+constexpr u32 kTimersPerInterrupt = 32;
+constexpr u64 kInviteNs = 1'000'000;
+constexpr u32 kRequests = Thread::kKill | Thread::kInterrupt;
+
+void add_relaxed(std::atomic<u64>& counter, u64 value) {
+  counter.store(counter.load(std::memory_order_relaxed) + value, std::memory_order_relaxed);  // one writer
+}
+
+// Charges the time since the last call to whoever had the CPU. The one place where the path of a call reads the clock.
+u64 account(Cpu& cpu, CpuScheduler& cs) {
+  const u64 now = arch::now_ns();
+  const u64 passed = now - cs.last_ns;
+  cs.last_ns = now;
+  Thread* thread = cpu.current;
+  if (thread == nullptr) {
+    add_relaxed(cs.idle_ns, passed);
+    return now;
+  }
+  add_relaxed(cs.busy_ns, passed);
+  add_relaxed(thread->user_ns, passed);
+  if (thread->priority == kPriorityFair) RunQueue::charge(*thread, passed);
+  return now;
+}
+
+u64 slice_of(const Thread& thread) {
+  if (thread.priority == kPriorityFair) return RunQueue::kSliceNs;
+  return thread.time_slice_ns != 0 ? thread.time_slice_ns : kNever / 2;
+}
+
+void start_slice(CpuScheduler& cs, Thread& thread, u64 now) {
+  cs.slice_owner = &thread;
+  cs.slice_end_ns = now + slice_of(thread);
+}
+
+// For a thread that did not come through the queue: one that slept must not bring a claim to all the time it missed.
+void start_direct_slice(CpuScheduler& cs, Thread& thread, u64 now) {
+  start_slice(cs, thread, now);
+  if (thread.priority != kPriorityFair) return;
+  Guard guard(cs.lock);
+  cs.queue.place(thread, true);
+}
+
+void arm(Cpu& cpu, CpuScheduler& cs, u64 deadline_ns) {
+  if (deadline_ns >= cs.armed_ns) return;
+  cs.armed_ns = deadline_ns;
+  arch::arm_timer(cpu, deadline_ns);
+}
+
+// The hardware timer comes at the earliest reason. It is never set later than it is: an early interrupt does no harm.
+void program_timer(Cpu& cpu, CpuScheduler& cs, const Thread* running, u64 now) {
+  u64 deadline = cs.timers.next_ns();
+  if (running != nullptr) {
+    const auto& rivals = running->priority == kPriorityFair ? cs.fair_queued : cs.fifo_queued;
+    if (rivals.load(std::memory_order_relaxed) != 0) deadline = std::min(deadline, cs.slice_end_ns);
+    if (has_deferred_work()) deadline = std::min(deadline, now + kDeferredTickNs);
+  }
+  arm(cpu, cs, deadline);
+}
+
+Thread* switch_to(Cpu& cpu, CpuScheduler& cs, Thread* next) {
+  Thread* previous = cpu.current;
+  if (previous == next) return next;
+  if (cs.current_ended) [[unlikely]] arch::fpu_discard(*previous);
+  arch::switch_thread(cpu, previous, next);
+  cpu.current = next;
+  if (next != nullptr) {
+    next->cpu.store(cpu.id, std::memory_order_relaxed);
+    next->on_cpu.store(true, std::memory_order_relaxed);
+    add_relaxed(next->switches, 1);
+  }
+  add_relaxed(cs.switches, 1);
+  if (previous == nullptr) return next;
+  const bool ended = std::exchange(cs.current_ended, false);
+  previous->on_cpu.store(false, std::memory_order_release);
+  // From here another CPU may run `previous`, or free it unless it ended here.
+  if (ended) [[unlikely]] previous->finish_end();
+  return next;
+}
+
+// Whether `first`, from the queue, takes the CPU from `current`.
+bool replaces(const CpuScheduler& cs, const RunNode& first, const Thread& current, u64 now) {
+  if (first.priority != current.priority) return first.priority > current.priority;
+  const bool used_up = now >= cs.slice_end_ns || cs.slice_owner != &current || cs.yielding;
+  if (current.priority != kPriorityFair) return used_up;
+  return used_up ? first.virtual_ns <= current.virtual_ns || cs.yielding : RunQueue::preempts(first, current);
+}
+
+void update_counts(CpuScheduler& cs) HATI_REQUIRES(cs.lock) {
+  cs.fair_queued.store(cs.queue.fair_count(), std::memory_order_relaxed);
+  cs.fifo_queued.store(cs.queue.size() - cs.queue.fair_count(), std::memory_order_relaxed);
+}
+
+struct Choice {
+  Thread* next = nullptr;      // kRunnable and ours, or the current thread, still kRunning
+  Thread* expelled = nullptr;  // the current thread, kRunnable now, must go to another CPU
+};
+
+// The next thread of this CPU's own queue; puts the current one back if it loses.
+Choice choose(Cpu& cpu, CpuScheduler& cs, Thread* current, u64 now) {
+  Choice choice;
+  Guard guard(cs.lock);
+  cs.queue.advance(current != nullptr && current->priority == kPriorityFair ? current : nullptr);
+  RunNode* first = cs.queue.first();
+  // It may have run for long without rivals: that is not held against it.
+  if (current != nullptr && first != nullptr && current->priority == kPriorityFair) cs.queue.place(*current, true);
+  const bool allowed = current == nullptr || may_run_on(*current, cpu.id);
+  if (current != nullptr && allowed && (first == nullptr || !replaces(cs, *first, *current, now))) {
+    if (now >= cs.slice_end_ns || cs.slice_owner != current) start_slice(cs, *current, now);
+    cs.running_priority.store(current->priority, std::memory_order_relaxed);
+    choice.next = current;
+    return choice;
+  }
+  if (first != nullptr) cs.queue.remove(*first);
+  choice.next = static_cast<Thread*>(first);
+  if (current != nullptr) {
+    current->word_.fetch_sub(Thread::kRunning - Thread::kRunnable, std::memory_order_acq_rel);
+    add_relaxed(current->preemptions, 1);
+    if (allowed) {
+      cs.queue.push(*current, !cs.yielding && now < cs.slice_end_ns);
+    } else {
+      choice.expelled = current;
+    }
+  }
+  update_counts(cs);
+  cs.running_priority.store(first == nullptr ? 0 : first->priority, std::memory_order_relaxed);
+  return choice;
+}
+
+// A thread that was about to run has requests. It is kRunning on paper, but no CPU has it.
+void serve_requests(Thread& thread) {
+  u32 word = thread.word_.load(std::memory_order_acquire);
+  if ((word & Thread::kKill) != 0) {
+    thread.word_.fetch_add(Thread::kEnded - Thread::kRunning, std::memory_order_acq_rel);
+    if (&thread != this_cpu().current) return thread.finish_end();
+    return end_on_cpu();  // preempted and picked again
+  }
+  thread.word_.fetch_and(~Thread::kInterrupt, std::memory_order_acq_rel);
+  if (&thread == this_cpu().current) detach_current();
+  Ref<Ring> submitted = Ref<Ring>::adopt(std::exchange(thread.resume.ring, nullptr));
+  Ring* trap_ring = thread.supervisor()->trap_ring(this_cpu().id);
+  thread.page->trap = static_cast<u32>(Trap::kInterrupted);
+  const Completion completion{thread.resume.user_data, static_cast<i64>(Trap::kInterrupted), {}};
+  thread.word_.fetch_sub(Thread::kRunning - Thread::kStopped, std::memory_order_acq_rel);
+  (trap_ring != nullptr ? *trap_ring : *submitted).complete(completion, thread.overflow);
+}
+
+Thread* choose_and_switch(Cpu& cpu, CpuScheduler& cs, u64 now) {
+  for (;;) {
+    Thread* current = cpu.current;
+    if (current != nullptr && (cs.current_ended || current->state() != Thread::kRunning)) current = nullptr;
+    Choice choice = choose(cpu, cs, current, now);
+    cs.yielding = false;
+    if (choice.next == current && current != nullptr) {
+      program_timer(cpu, cs, current, now);
+      return switch_to(cpu, cs, current);
+    }
+    Thread* next = choice.next != nullptr ? choice.next : steal(cpu);
+    if (next != nullptr && next != cpu.current && !may_run_on(*next, cpu.id)) {
+      make_runnable(*next);
+      continue;
+    }
+    if (next != nullptr && (next->word_.fetch_add(Thread::kRunning - Thread::kRunnable, std::memory_order_acq_rel) & kRequests) != 0) {
+      serve_requests(*next);
+      continue;
+    }
+    Thread* previous = cpu.current;
+    const bool preempted = previous != nullptr && previous != next && previous->state() == Thread::kRunnable;
+    // A thread in a queue has its extended state in its page, so that any CPU may take it.
+    if (preempted && previous->fpu_cpu.load(std::memory_order_relaxed) == static_cast<i32>(cpu.id)) arch::fpu_save(*previous);
+    if (next != nullptr) start_slice(cs, *next, now);
+    program_timer(cpu, cs, next, now);
+    switch_to(cpu, cs, next);
+    note_idle(cpu.id, next == nullptr);
+    if (choice.expelled != nullptr) make_runnable(*choice.expelled);
+    if (cs.fair_queued.load(std::memory_order_relaxed) != 0 && now - cs.last_push_ns > kInviteNs) {
+      cs.last_push_ns = now;
+      invite_idle_cpu(cpu.id);
+    }
+    return next;
+  }
+}
+
+// Requests of the current thread. Gives the thread to leave with if the matter is settled by a trap.
+bool current_must_end(Thread& thread) { return (thread.word_.load(std::memory_order_acquire) & Thread::kKill) != 0; }
+
+bool take_interrupt(Thread& thread) {
+  if (!thread.supervised() || (thread.word_.load(std::memory_order_acquire) & Thread::kInterrupt) == 0) return false;
+  thread.word_.fetch_and(~Thread::kInterrupt, std::memory_order_acq_rel);
+  return true;
+}
+
+[[gnu::noinline]] Thread* leave_slowly(Cpu& cpu, CpuScheduler& cs) {
+  cs.attention.exchange(0, std::memory_order_acq_rel);
+  if (run_deferred_piece()) cs.attention.fetch_or(CpuScheduler::kDeferred, std::memory_order_relaxed);
+  Thread* current = cpu.current;
+  if (current != nullptr && !cs.current_ended && current->state() == Thread::kRunning) {
+    if (current_must_end(*current)) {
+      current->exit_current(-1, ThreadEnd::kKilled);
+    } else if (take_interrupt(*current)) {
+      return trap_supervised(cpu, *current, Trap::kInterrupted, 0);
+    }
+  }
+  return choose_and_switch(cpu, cs, account(cpu, cs));
+}
+
+// A trap met a kill. Whoever moves the thread to kEnded finishes it, at the earliest when this CPU has left it.
+Thread* end_in_trap(Cpu& cpu, Thread& thread, Ring& ring) {
+  ring.complete({thread.resume.user_data, static_cast<i64>(Trap::kKilled), {}}, thread.overflow);
+  u32 word = thread.word_.load(std::memory_order_relaxed);
+  while ((word & Thread::kStateMask) == Thread::kStopped)
+    if (thread.word_.compare_exchange_weak(word, Thread::kEnded | Thread::kKill, std::memory_order_acq_rel)) end_on_cpu();
+  return switch_away(cpu);
+}
+
+// Whether the candidate may run at once although the queue was not asked under its lock.
+bool may_go_directly(CpuScheduler& cs, const Thread& candidate, u64 now) {
+  if (cs.attention.load(std::memory_order_relaxed) != 0) return false;
+  // Pairs with enqueue(): either it sees the lower priority and interrupts, or we see its thread.
+  if (cs.running_priority.load(std::memory_order_relaxed) > candidate.priority) cs.running_priority.exchange(candidate.priority);
+  if (cs.fifo_queued.load(std::memory_order_relaxed) != 0) return false;
+  if (candidate.priority != kPriorityFair || cs.fair_queued.load(std::memory_order_relaxed) == 0) return true;
+  return cs.slice_owner == &candidate && now < cs.slice_end_ns;
+}
+
+}  // namespace
+
+Thread* leave_kernel(Cpu& cpu) {
+  CpuScheduler& cs = scheduler_at(cpu.id);
+  if (cs.attention.load(std::memory_order_relaxed) == 0) [[likely]] return cpu.current;
+  return leave_slowly(cpu, cs);
+}
+
+Thread* switch_away(Cpu& cpu) {
+  CpuScheduler& cs = scheduler_at(cpu.id);
+  const u64 now = account(cpu, cs);
+  if (Thread* candidate = std::exchange(cs.candidate, nullptr)) {
+    if (may_go_directly(cs, *candidate, now)) [[likely]] {
+      const u32 old = candidate->word_.fetch_add(Thread::kRunning - Thread::kRunnable, std::memory_order_acq_rel);
+      if ((old & kRequests) == 0) [[likely]] {
+        if (cs.slice_owner != candidate || now >= cs.slice_end_ns) start_direct_slice(cs, *candidate, now);
+        program_timer(cpu, cs, candidate, now);
+        return switch_to(cpu, cs, candidate);
+      }
+      serve_requests(*candidate);
+    } else {
+      make_runnable(*candidate);
+    }
+  }
+  if (cs.attention.load(std::memory_order_relaxed) != 0) return leave_slowly(cpu, cs);
+  return choose_and_switch(cpu, cs, now);
+}
+
+Thread* trap_supervised(Cpu& cpu, Thread& thread, Trap trap, u64 detail) {
+  CpuScheduler& cs = scheduler_at(cpu.id);
+  account(cpu, cs);
+  ThreadPage& page = *thread.page;
+  page.trap = static_cast<u32>(trap);
+  page.cpu_time_ns = thread.user_ns.load(std::memory_order_relaxed);
+  const Completion completion{thread.resume.user_data, static_cast<i64>(trap), {detail, 0}};
+  const Ref<Ring> submitted = Ref<Ring>::adopt(std::exchange(thread.resume.ring, nullptr));
+  Ring* trap_ring = thread.supervisor()->trap_ring(cpu.id);
+  Ring& ring = trap_ring != nullptr ? *trap_ring : *submitted;
+  const u32 old = thread.word_.fetch_sub(Thread::kRunning - Thread::kStopped, std::memory_order_acq_rel);
+  if ((old & Thread::kKill) != 0) [[unlikely]] return end_in_trap(cpu, thread, ring);
+  const bool may_switch = cs.attention.load(std::memory_order_relaxed) == 0;
+  Thread* waiter = ring.post_trap(completion, thread, cpu.id, may_switch);
+  if (waiter == nullptr) return switch_away(cpu);
+  // From here the supervisor may resume the thread: it would be queued here, since on_cpu is set unless it was detached.
+  u32 expected = Thread::kWaiting;
+  if (cpu.current == &thread && waiter->word_.compare_exchange_strong(expected, Thread::kRunning, std::memory_order_acq_rel)) [[likely]] {
+    waiter->stop_waiting(false);
+    return switch_to(cpu, cs, waiter);
+  }
+  wake_waiter(waiter);
+  return switch_away(cpu);
+}
+
+void detach_current() {
+  Cpu& cpu = this_cpu();
+  Thread* thread = cpu.current;
+  arch::switch_thread(cpu, thread, nullptr);
+  cpu.current = nullptr;
+  thread->on_cpu.store(false, std::memory_order_release);
+}
+
+void end_on_cpu() {
+  CpuScheduler& cs = scheduler_at(this_cpu().id);
+  cs.current_ended = true;
+  cs.attention.fetch_or(CpuScheduler::kReschedule, std::memory_order_relaxed);
+}
+
+void begin_enter() { scheduler_at(this_cpu().id).in_enter = true; }
+
+void end_enter() {
+  CpuScheduler& cs = scheduler_at(this_cpu().id);
+  cs.in_enter = false;
+  if (Thread* candidate = std::exchange(cs.candidate, nullptr)) make_runnable(*candidate);
+}
+
+void yield_current() {
+  CpuScheduler& cs = scheduler_at(this_cpu().id);
+  cs.yielding = true;
+  cs.attention.fetch_or(CpuScheduler::kReschedule, std::memory_order_relaxed);
+}
+
+void note_deferred() { scheduler_at(this_cpu().id).attention.fetch_or(CpuScheduler::kDeferred, std::memory_order_relaxed); }
+
+void add_timer(Timer& timer, u64 deadline_ns) {
+  Cpu& cpu = this_cpu();
+  CpuScheduler& cs = scheduler_at(cpu.id);
+  if (cs.timers.add(timer, deadline_ns)) arm(cpu, cs, deadline_ns);
+}
+
+u64 current_thread_ns() {
+  const Cpu& cpu = this_cpu();
+  return cpu.current->user_ns.load(std::memory_order_relaxed) + (arch::now_ns() - scheduler_at(cpu.id).last_ns);
+}
+
+void scheduler_timer(Cpu& cpu) {
+  CpuScheduler& cs = scheduler_at(cpu.id);
+  cs.armed_ns = kNever;
+  cs.timers.run(arch::now_ns(), kTimersPerInterrupt);
+  cs.attention.fetch_or(CpuScheduler::kReschedule, std::memory_order_relaxed);
+}
+
+}  // namespace hati
