@@ -11,11 +11,12 @@ from hati.common import ROOT
 from hati.console import PROMPT, Console
 
 KERNEL = os.environ["HATI_TEST_KERNEL"]
+BOOT = f"{ROOT}/hati boot --kernel {KERNEL} --cpus 2 --timeout 600 --append"
 CTRL_C, CTRL_D, CTRL_U, CTRL_Z, UP, LEFT, TAB = "\x03", "\x04", "\x15", "\x1a", "\x1b[A", "\x1b[D", "\t"
 
 
 def boot_to_prompt() -> Console:
-    console = Console([ROOT / "hati", "boot", "--kernel", KERNEL, "--cpus", "2", "--timeout", "600", "--append", "quiet"])
+    console = Console([*BOOT.split(), "quiet"])
     console.wait_for(PROMPT, 60)
     # A line as wide as any command, so that the shell's editor shows each on one line.
     console.type("stty cols 400 rows 24\r")
@@ -281,7 +282,11 @@ class LeavingTest(unittest.TestCase):
             console.type(CTRL_D)
             self.assertEqual(console.wait_end(20), 0)
 
-    def test_control_a_x_leaves_qemu_with_status_6(self):
-        with boot_to_prompt() as console:
+    def test_control_a_x_leaves_qemu_with_status_6_and_the_terminal_as_it_was(self):
+        with Console(["sh", "-c", "stty -a; read go; " + BOOT + " quiet; echo status $?; stty -a"]) as console:
+            before = console.wait_for(r"(?s)speed.*?-extproc\r?\n")[0]
+            console.type("\r")
+            console.wait_for(PROMPT, 60)
             console.type("\x01x")
-            self.assertEqual(console.wait_end(20), 6)
+            console.wait_for("status 6")
+            self.assertEqual(console.wait_for(r"(?s)speed.*?-extproc\r?\n")[0], before)

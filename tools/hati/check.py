@@ -5,7 +5,9 @@ import argparse
 import concurrent.futures
 import json
 import os
+import statistics
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,8 +92,24 @@ def _fix() -> int:
     return 0
 
 
+def _longest() -> int:
+    """What a reader meets first: the longest files and functions, a list that is meant to shrink."""
+    sys.path.insert(0, str(ROOT / "tests" / "structure"))
+    import sources
+    files = sorted(((len(sources.text(path).splitlines()), str(path)) for path in sources.code_files()), reverse=True)
+    functions = sorted(((length, f"{path}:{line}: {head}"[:110]) for path in sources.code_files() if path.suffix != ".S"
+                        for length, line, head in sources.functions(path)), reverse=True)
+    for title, entries in ((f"{len(files)} files", files), (f"{len(functions)} functions", functions)):
+        lengths = [length for length, _ in entries] or [0]
+        print(f"{title}: median {statistics.median(lengths):.0f} lines, 90 % below {lengths[len(lengths) // 10] + 1}; the longest:")
+        print("\n".join(f"  {length:5} {name}" for length, name in entries[:15]))
+    return 0
+
+
 def command(options) -> int:
     setup.ensure()
+    if options.longest:
+        return _longest()
     if options.fix:
         return _fix()
     build.build()
@@ -113,6 +131,7 @@ def add_parser(commands) -> None:
                     "unit tests on the host. Changed means: not committed yet, or else in the last commit.",
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fix", action="store_true", help="format the sources instead of checking")
+    parser.add_argument("--longest", action="store_true", help="list the longest files and functions")
     parser.add_argument("--since", metavar="COMMIT", help="what changed since this commit")
     parser.add_argument("--all", action="store_true", help="clang-tidy on all files (minutes)")
     parser.add_argument("-v", "--verbose", action="store_true", help="print a line for each test")

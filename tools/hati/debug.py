@@ -15,7 +15,7 @@ import subprocess
 from pathlib import Path
 
 from . import boot, build, qemu, setup, terminal
-from .common import BUILD, ROOT, TOOLS, Failure, output_of, say
+from .common import BUILD, ROOT, TOOLS, Failure, say
 
 
 def server_base() -> int:
@@ -34,13 +34,6 @@ def programs() -> list[Path]:
             if path.is_file() and path.open("rb").read(4) == b"\x7fELF"]
 
 
-def _text_address(program: Path) -> int:
-    for line in output_of(["llvm-readelf-19", "-SW", program]).splitlines():
-        if match := re.match(r"\s*\[ *\d+\] \.text\s+\S+\s+([0-9a-f]+)", line):
-            return int(match[1], 16)
-    raise Failure(f"{program} has no .text section")
-
-
 def symbol_commands(first: str) -> str:
     """gdb commands: hati-server NAME forgets the last server's symbols and loads those of NAME."""
     lines = ["define hati-server"]
@@ -48,7 +41,7 @@ def symbol_commands(first: str) -> str:
         lines.append(f'  {"else" if number else ""}' if number else "")
         lines.append(f'  if $_streq("$arg0", "{program.name}")')
         lines.append(f"    symbol-file {BUILD / 'hati'}")
-        lines.append(f"    add-symbol-file {program} {server_base() + _text_address(program):#x}")
+        lines.append(f"    add-symbol-file {program} -o {server_base():#x}")
     lines += ["  end"] * len(programs())
     lines += ["end", "document hati-server", "hati-server NAME: loads the symbols of a server or driver.",
               f"One of: {' '.join(program.name for program in programs())}", "end"]

@@ -4,6 +4,7 @@
 import fnmatch
 import os
 import queue
+import sys
 import threading
 import unittest
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ class PythonSuite(Suite):
 
     def run(self, pattern: str) -> Iterator[Result]:
         os.environ["HATI_TEST_KERNEL"] = self.kernel
+        for path in self.folder.glob("*.py"):
+            sys.modules.pop(path.stem, None)  # it may have been loaded for the other kernel
         found = unittest.TestLoader().discover(str(self.folder), top_level_dir=str(self.folder))
         chosen = unittest.TestSuite(test for test in _cases(found) if _matches(test, pattern))
         results: queue.Queue = queue.Queue()

@@ -70,7 +70,7 @@ class OptionTest(unittest.TestCase):
                 self.assertEqual(ended.exception.code, 2)
 
     def test_every_command_has_help(self):
-        for name in ("setup", "build", "run", "boot", "test", "bench", "debug", "check", "help"):
+        for name in ("setup", "build", "run", "boot", "test", "bench", "debug", "check", "docs", "help"):
             with self.subTest(command=name), contextlib.redirect_stdout(io.StringIO()) as output:
                 with self.assertRaises(SystemExit) as ended:
                     cli.make_parser().parse_args([name, "--help"])
