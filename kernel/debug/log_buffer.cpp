@@ -11,7 +11,8 @@ usize LogBuffer::read(u64& position, std::span<char> out) const {
   if (position > end_) position = end_;
   if (position < oldest()) {
     position = oldest();
-    while (position < end_ && at(position - 1) != '\n') ++position;  // do not begin in the middle of a line
+    while (position < end_ && at(position++) != '\n') {  // do not begin in the middle of a line
+    }
   }
   usize count = 0;
   while (count < out.size() && position < end_) out[count++] = at(position++);
