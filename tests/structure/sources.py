@@ -59,4 +59,7 @@ def _statement(lines: list[str], number: int) -> str:
     first = number - 1
     while first > 0 and number - first < 8 and not re.search(r"[;{}]\s*$|^\s*$|^\s*(public|private|protected)\s*:|^\s*#", lines[first - 1]):
         first -= 1
-    return " ".join(lines[first:number]).strip()
+    statement = " ".join(lines[first:number]).strip()
+    for _ in range(4):  # template <...>, innermost first
+        statement = re.sub(r"<[^<>]*>", "", statement)
+    return re.sub(r"^(?:template\s*)+", "", statement)
