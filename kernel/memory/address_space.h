@@ -49,6 +49,7 @@ struct Mapping : boost::intrusive::set_base_hook<boost::intrusive::optimize_size
 // Page-table memory of a space: through the direct map; tables are charged to nobody but counted.
 class TableAccess {
  public:
+  // The kernel's half and a supervisor's slot are not counted in Page::live of a root.
   TableAccess(FlushBatch* batch, FrameFlags flags, u64* bytes) : batch_(batch), bytes_(bytes), flags_(flags) {}
   u64 load(PhysAddr table, u32 index) const { return *entry(table, index); }
   void store(PhysAddr table, u32 index, u64 value) { *entry(table, index) = value; }
@@ -166,17 +167,99 @@ class AddressSpace : public Object {
   struct Order {
     bool operator()(const Mapping& a, const Mapping& b) const { return a.start < b.start; }
   };
+  struct AddressKey {  // finds the first mapping that ends above an address
+    bool operator()(u64 address, const Mapping& mapping) const { return address < mapping.end; }
+    bool operator()(const Mapping& mapping, u64 address) const { return mapping.end <= address; }
+  };
   using Mappings = boost::intrusive::set<Mapping, boost::intrusive::compare<Order>, boost::intrusive::constant_time_size<false>>;
   using Table = PageTable<TableAccess>;
+  static constexpr u32 kMappingsMax = 1u << 17;
+  static constexpr u64 kStackGap = 256 * kPageSize;  // kept free below a mapping that grows down
+  static constexpr u32 kPagesPerPiece = 2048;
+
+  // address_space.cpp
+  Table table(FlushBatch& batch) HATI_REQUIRES(lock_) { return Table(context.root, TableAccess(&batch, frame_flags(), &table_bytes_)); }
+  FrameFlags frame_flags() const { return supervised() ? FrameFlags::kNone : FrameFlags::kServer; }
+  bool in_range(u64 address, u64 bytes) const {
+    return address >= first_address() && address < end_address() && bytes <= end_address() - address;
+  }
+  Mapping* find(u64 address) HATI_REQUIRES(lock_);       // that contains the address, or nullptr
+  Mapping* find_from(u64 address) HATI_REQUIRES(lock_);  // the first that ends above it, or nullptr
+  Mapping* next(Mapping& mapping) HATI_REQUIRES(lock_);
+  Mapping* previous(Mapping& mapping) HATI_REQUIRES(lock_);
+  // Removes translations; large pages at the ends have been split. Returns where it stopped because `budget` pages are done, or `end`.
+  void remove_pages(u64 start, u64 end, FlushBatch& batch) HATI_REQUIRES(lock_);
+  u64 remove_some(u64 start, u64 end, FlushBatch& batch, u64& budget) HATI_REQUIRES(lock_);
+  u64 release_entry(u64 address, u64 entry, u32 level, FlushBatch& batch) HATI_REQUIRES(lock_);
+  u64 drop_memory_pages(Memory& memory, u64 first, u64 end, bool privates) HATI_EXCLUDES(lock_);
+  void count_private(u64 pages) HATI_REQUIRES(lock_);
+
+  // address_space_map.cpp
+  Result<Mapping*> make_mapping(u64 start, u64 end, const Mapping* like) HATI_REQUIRES(lock_);
+  void insert(Mapping& mapping) HATI_REQUIRES(lock_);
+  void erase(Mapping& mapping) HATI_REQUIRES(lock_);
+  Result<> cut(u64 address) HATI_REQUIRES(lock_);         // a mapping begins here or none contains it
+  Result<> split_large(u64 address) HATI_REQUIRES(lock_);  // no large page contains the address in its middle
+  void merge(Mapping& mapping) HATI_REQUIRES(lock_);
+  bool join(Mapping& left, Mapping& right) HATI_REQUIRES(lock_);
+  bool is_free(u64 start, u64 end) HATI_REQUIRES(lock_);
+  Result<u64> find_free(u64 bytes, u64 top) HATI_REQUIRES(lock_);
+  Result<u64> place(const MapRequest& request) HATI_REQUIRES(lock_);
+  Result<> check(const MapRequest& request, const Memory* memory) const;
+  Result<> clear_range(u64 start, u64 end, FlushBatch& batch) HATI_REQUIRES(lock_);
+  void protect_mapping(Mapping& mapping, Protection protection, FlushBatch& batch) HATI_REQUIRES(lock_);
+
+  // address_space_move.cpp
+  bool can_grow(const Mapping& mapping, u64 end) HATI_REQUIRES(lock_);
+  Result<u64> move_away(const MoveRequest& request, FlushBatch& batch) HATI_REQUIRES(lock_);
+  Result<> prepare_tables(u64 from, u64 to, u64 bytes, FlushBatch& batch) HATI_REQUIRES(lock_);
+  void move_pages(u64 from, u64 to, u64 bytes, FlushBatch& batch) HATI_REQUIRES(lock_);
+
+  // address_space_clone.cpp
+  Result<> clone_mapping(Mapping& mapping, AddressSpace& target, FlushBatch& batch, u64& budget) HATI_NO_THREAD_SAFETY_ANALYSIS;
+  Result<> clone_pages(Mapping& mapping, AddressSpace& target, FlushBatch& batch, u64& budget) HATI_NO_THREAD_SAFETY_ANALYSIS;
+
+  // address_space_fault.cpp
+  u64 entry_bits(const Mapping& mapping, bool writable) const;
+  FaultResult resolve(u64 address, bool write, bool fetch) HATI_REQUIRES(lock_);
+  FaultResult resolve_page(Mapping& mapping, u64 page, bool write, FlushBatch& batch) HATI_REQUIRES(lock_);
+  FaultResult resolve_present(Mapping& mapping, u64 page, Table::Slot& slot, bool write, FlushBatch& batch) HATI_REQUIRES(lock_);
+  FaultResult resolve_missing(Mapping& mapping, u64 page, Table::Slot& slot, bool write, FlushBatch& batch) HATI_REQUIRES(lock_);
+  FaultResult resolve_memory(Mapping& mapping, u64 page, Table::Slot& slot, bool write, FlushBatch& batch) HATI_REQUIRES(lock_);
+  FaultResult set_private(Mapping& mapping, Table::Slot& slot, PhysAddr frame, FlushBatch& batch) HATI_REQUIRES(lock_);
+  void enter_around(Mapping& mapping, u64 page, const Table::Slot& slot) HATI_REQUIRES(lock_);
+  bool try_large(Mapping& mapping, u64 page, Table::Slot& slot, FlushBatch& batch) HATI_REQUIRES(lock_);
+  Mapping* grow_down(u64 address) HATI_REQUIRES(lock_);
+
+  // address_space_copy.cpp
+  // The byte at `address` in the direct map, faulted in.
+  Result<u8*> reach(u64 address, bool write) HATI_REQUIRES(lock_);
+  static Result<u64> copy_between(AddressSpace& to_space, u64 to, AddressSpace& from_space, u64 from, u64 bytes) HATI_NO_THREAD_SAFETY_ANALYSIS;
 
   const SpaceFlags flags_;
   const Ref<Quota> quota_;
   Process* const process_;
+  Ref<AddressSpace> supervisor_;  // whose tables are in slot 255
   HandleTable handles_;
   FlushTicket ticket_;
-  // to be continued by the implementation
+
   Spinlock lock_;
   Mappings mappings_ HATI_GUARDED_BY(lock_);
+  Mapping* recent_ HATI_GUARDED_BY(lock_) = nullptr;  // the last one that find() returned
+  u32 mapping_count_ HATI_GUARDED_BY(lock_) = 0;
+  bool cloning_ HATI_GUARDED_BY(lock_) = false;  // a clone_into() this space has been begun
+  u64 clone_next_ HATI_GUARDED_BY(lock_) = 0;    // it continues here
+  u64 search_top_ HATI_GUARDED_BY(lock_) = 0;    // of the last search
+  u64 search_from_ HATI_GUARDED_BY(lock_) = 0;   // between here and search_top_ no free range is larger than search_skipped_; 0: not known
+  u64 search_skipped_ HATI_GUARDED_BY(lock_) = 0;
+  u64 virtual_bytes_ HATI_GUARDED_BY(lock_) = 0;
+  u64 private_pages_ HATI_GUARDED_BY(lock_) = 0;
+  u64 shared_pages_ HATI_GUARDED_BY(lock_) = 0;  // pages of Memory objects
+  u64 peak_pages_ HATI_GUARDED_BY(lock_) = 0;
+  u64 table_bytes_ HATI_GUARDED_BY(lock_) = 0;
+  u64 faults_ HATI_GUARDED_BY(lock_) = 0;
+  u64 virtual_limit_ HATI_GUARDED_BY(lock_) = ~u64{0};
+  u64 resident_limit_pages_ HATI_GUARDED_BY(lock_) = ~u64{0};
 };
 
 }  // namespace hati

@@ -15,6 +15,7 @@
 #include "base/types.h"
 #include "kernel/boot/memory_map.h"
 #include "kernel/cpu/cpu.h"
+#include "kernel/memory/direct_map.h"
 #include "kernel/sync/spinlock.h"
 
 namespace hati {
@@ -62,8 +63,8 @@ class Frames {
   // The descriptor of a frame of RAM; every frame that allocate() gave out has one.
   Page& page(PhysAddr address) const { return pages_[address.frame()]; }
   PhysAddr address(const Page& page) const { return PhysAddr{static_cast<u64>(&page - pages_) << kPageShift}; }
-  // Whether the address is RAM that this allocator manages.
-  bool manages(PhysAddr address) const;
+  // Whether all of the range is RAM (whoever uses it).
+  bool is_ram(PhysRange range) const { return ram_.contains(range); }
 
   // Clears one frame for the pool of zeroed frames, in idle. False: nothing to do.
   bool zero_one_ahead();
@@ -85,20 +86,24 @@ class Frames {
     std::array<u32, kCacheSize> zeroed{};
   };
 
+  static constexpr u32 kChunks = static_cast<u32>(MemoryMap::kPhysicalEnd >> (kPageShift + kOrderMax));
+
   Result<PhysAddr> allocate_single(FrameFlags flags);
   Result<PhysAddr> allocate_block(u32 order, FrameFlags flags);
   bool refill(CpuCache& cache, FrameFlags flags);
   void drain(std::array<u32, kCacheSize>& stack, u32& count);
   u64 kept_back(FrameFlags flags) const;
   u32 take_block(u32 order) HATI_REQUIRES(lock_);
+  u32 smallest_order() const HATI_REQUIRES(lock_);
   bool open_chunk() HATI_REQUIRES(lock_);
-  void open_chunk_range(u64 first, u64 end) HATI_REQUIRES(lock_);
+  void open_frames(u32 first, u32 end) HATI_REQUIRES(lock_);
   void give_block(u32 frame, u32 order) HATI_REQUIRES(lock_);
   void push(u32 frame, u32 order) HATI_REQUIRES(lock_);
   void unlink(u32 frame, u32 order) HATI_REQUIRES(lock_);
 
   Page* pages_ = nullptr;
   u64 page_count_ = 0;
+  RangeList ram_;
   u64 total_frames_ = 0;
   u64 reserve_frames_ = 0;
   u64 plentiful_frames_ = 0;
@@ -108,11 +113,25 @@ class Frames {
   std::array<u32, kOrderMax + 1> heads_ HATI_GUARDED_BY(lock_){};
   std::array<PhysRange, RangeList::kRangesMax> ranges_{};  // sorted; constant after initialize
   u32 range_count_ = 0;
-  u32 open_range_ HATI_GUARDED_BY(lock_) = 0;  // memory from here on (range, address) has no Page entries yet
+  u32 open_range_ HATI_GUARDED_BY(lock_) = 0;  // memory from here on (range, address) has not been given to the lists yet
   u64 open_address_ HATI_GUARDED_BY(lock_) = 0;
+  std::array<u64, kChunks / 64> described_ HATI_GUARDED_BY(lock_){};  // chunks whose Page entries are valid
 
   PerCpu<CpuCache> caches_;
 };
+
+// Clears or copies a whole frame through the direct map.
+inline void zero_frame(PhysAddr frame) {
+  void* to = phys_to_virt(frame);
+  u64 count = kPageSize / 8;
+  asm volatile("rep stosq" : "+D"(to), "+c"(count) : "a"(0) : "memory");
+}
+inline void copy_frame(PhysAddr to_frame, PhysAddr from_frame) {
+  void* to = phys_to_virt(to_frame);
+  const void* from = phys_to_virt(from_frame);
+  u64 count = kPageSize / 8;
+  asm volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(count)::"memory");
+}
 
 // The machine's memory.
 extern constinit Frames frames;

@@ -58,7 +58,8 @@ class Memory final : public Object {
 
   u64 bytes() const { return bytes_.load(std::memory_order_acquire); }
   CacheMode cache_mode() const { return cache_mode_; }
-  bool physical() const { return kind_ == Kind::kPhysical; }
+  // Not RAM: the kernel cannot copy to and from it.
+  bool device() const { return device_; }
   // Pages of all anonymous Memory objects, for SystemInfo::memory_cache.
   static u64 total_resident_bytes() { return total_pages_.load(std::memory_order_relaxed) << kPageShift; }
 
@@ -74,6 +75,16 @@ class Memory final : public Object {
     use(TRY(page(index, make)));
     return {};
   }
+  // Calls f(i, frame) for the pages first + i, i < count, that exist.
+  template <class F>
+  void for_present(u64 first, u64 count, F&& f) HATI_EXCLUDES(pages_lock_) {
+    Guard guard(pages_lock_);
+    const u64 end = bytes() >> kPageShift;
+    for (u64 i = 0; i < count && first + i < end; ++i) {
+      const PhysAddr frame = kind_ == Kind::kAnonymous ? pages_.find(first + i) : base_ + ((first + i) << kPageShift);
+      if (frame.value != 0) f(i, frame);
+    }
+  }
   void add_mapping(Mapping& mapping) HATI_EXCLUDES(mappings_lock_);
   void remove_mapping(Mapping& mapping) HATI_EXCLUDES(mappings_lock_);
 
@@ -82,19 +93,28 @@ class Memory final : public Object {
   ~Memory() override;
 
  private:
+  friend class AddressSpace;
   struct Range {
     u64 first = ~u64{0}, end = 0;  // page numbers
   };
+  static constexpr u32 kPagesPerPiece = 2048;
+  static constexpr u32 kVisitsPerPiece = 16;
 
   Result<PageView> page(u64 index, bool make) HATI_REQUIRES(pages_lock_);
-  Result<> invalidate();
-  Mapping* next_to_visit(Ref<AddressSpace>& space) HATI_REQUIRES(mappings_lock_);
-  Result<> take_pages(u64 first, u64 end, bool& more) HATI_EXCLUDES(pages_lock_);
-  void clear_part(u64 offset, u64 bytes) HATI_EXCLUDES(pages_lock_);
+  // Moves pages to doomed_; false: there are more.
+  bool take_pages(u64 first, u64 end) HATI_REQUIRES(pages_lock_);
+  void clear_part(u64 offset, u64 bytes) HATI_REQUIRES(pages_lock_);
+  // Unmaps what is doomed everywhere, then frees it. kRestart.
+  Result<> invalidate() HATI_EXCLUDES(pages_lock_, mappings_lock_);
+  bool visit_mappings(Range range, bool shrunk, u64& cpus) HATI_EXCLUDES(mappings_lock_);
+  Ref<AddressSpace> space_to_visit() HATI_EXCLUDES(mappings_lock_);
+  // For the space whose lock is held: its next mapping that has to be visited, if it is at the front.
+  Mapping* take_mapping_of(const AddressSpace& space) HATI_EXCLUDES(mappings_lock_);
   void release_storage() override;
 
   const Kind kind_;
   CacheMode cache_mode_ = CacheMode::kWriteBack;
+  bool device_ = false;
   u8 order_ = 0;        // kContiguous
   PhysAddr base_{};     // kPhysical, kContiguous
   Charge charge_;
@@ -105,11 +125,14 @@ class Memory final : public Object {
   PageTree pages_ HATI_GUARDED_BY(pages_lock_);
   FrameList doomed_ HATI_GUARDED_BY(pages_lock_);  // out of the tree, perhaps still mapped
   Range doomed_range_ HATI_GUARDED_BY(pages_lock_);
-  bool shrunk_ HATI_GUARDED_BY(pages_lock_) = false;  // private copies beyond the end must go, too
+  bool shrunk_ HATI_GUARDED_BY(pages_lock_) = false;  // private copies in that range must go, too
+  bool more_doomed_ HATI_GUARDED_BY(pages_lock_) = false;  // something was added: all mappings must be visited (again)
+  bool invalidating_ HATI_GUARDED_BY(pages_lock_) = false;  // somebody is in invalidate()
+  u64 doomed_cpus_ HATI_GUARDED_BY(pages_lock_) = 0;
 
   Spinlock mappings_lock_;
   boost::intrusive::list<Mapping, boost::intrusive::base_hook<MemoryHook>> mappings_ HATI_GUARDED_BY(mappings_lock_);
-  u64 epoch_ HATI_GUARDED_BY(mappings_lock_) = 0;  // mappings with an older one have yet to be visited
+  u64 epoch_ HATI_GUARDED_BY(mappings_lock_) = 0;  // mappings with an older one have yet to be visited; they come first in the list
 
   static std::atomic<u64> total_pages_;
 };

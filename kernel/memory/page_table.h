@@ -22,6 +22,7 @@ struct Pte : Register<u64> {
   using Dirty = Field<6, 1>;
   using Large = Field<7, 1>;    // in a page directory
   using Private = Field<9, 1>;  // software: the frame is counted in Page::references for this entry
+  using Device = Field<10, 1>;  // software: not RAM, not in the direct map
   using Address = Field<12, 40>;
   using NoExecute = Field<63, 1>;
 

@@ -52,6 +52,8 @@ class [[nodiscard]] Charge {
     std::swap(objects_, other.objects_);
     return *this;
   }
+  // What was charged stays so: somebody else will uncharge it.
+  void keep() { quota_.reset(); }
   ~Charge() {
     if (quota_) quota_->uncharge(bytes_, objects_);
   }

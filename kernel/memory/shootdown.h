@@ -53,13 +53,19 @@ class FlushBatch {
   }
   // Tables were removed, or large pages changed: everything of this space is flushed.
   void everything() { page_count_ = kPagesMax + 1; }
+  // An empty table: unlinked, but processors may have cached the way through it.
+  void table(PhysAddr frame) {
+    frames_.push(frame);
+    if (page_count_ == 0) everything();
+  }
   // Freed after the flush.
   void frame(PhysAddr frame, u32 order = 0) { frames_.push(frame, order); }
   void frames(FrameList& list) { frames_.append(list); }
 
-  void submit();
+  // Returns the processors that were asked to flush.
+  u64 submit();
 
-  static constexpr u32 kPagesMax = 16;
+  static constexpr u32 kPagesMax = 32;
 
  private:
   friend class Shootdown;
@@ -95,7 +101,14 @@ class Shootdown {
   void on_interrupt() HATI_EXCLUDES(lock_);
   // Flush the processors `cpus` (not this one) for the batch and hold its frames. The ticket then covers this, too.
   void request(FlushBatch& batch, u64 cpus) HATI_EXCLUDES(lock_);
-  bool pending(FlushTicket& ticket);
+  // Makes all processors load something else than this space, in which no thread runs any more. True when none has it loaded; else
+  // call again later.
+  bool evict(arch::SpaceContext& space) HATI_EXCLUDES(lock_);
+  // Frees frames after `cpus` have done all flushes that were requested of them until now.
+  void free_later(FrameList& list, u64 cpus) HATI_EXCLUDES(lock_);
+  bool pending(FlushTicket& ticket) HATI_EXCLUDES(lock_);
+  // What `other` waits for is awaited by `ticket`, too (a clone waits for its source's flushes).
+  void join(FlushTicket& ticket, const FlushTicket& other) HATI_EXCLUDES(lock_);
   // Queues the waiter, or returns false if there is nothing to wait for.
   bool wait(FlushTicket& ticket, FlushWaiter& waiter) HATI_EXCLUDES(lock_);
   // Takes a waiter out, if it is queued. False: flushed() was or is about to be called.
@@ -113,12 +126,15 @@ class Shootdown {
   using Waiters = boost::intrusive::list<FlushWaiter, boost::intrusive::constant_time_size<false>>;
 
   bool done(u64 sequence, u64 cpus) const;
+  static void send(u64 cpus);
   void flush_for(u64 bit) HATI_REQUIRES(lock_);
   void take_done_waiters(Waiters& out) HATI_REQUIRES(lock_);
 
   Spinlock lock_;
   u64 sequence_ HATI_GUARDED_BY(lock_) = 0;
   std::array<Batch, kBatches> batches_ HATI_GUARDED_BY(lock_){};
+  arch::SpaceContext* evicted_ HATI_GUARDED_BY(lock_) = nullptr;  // one at a time
+  Waiters waiters_ HATI_GUARDED_BY(lock_);
   std::array<std::atomic<u64>, kCpusMax> acknowledged_{};  // each processor has flushed up to this
 };
 

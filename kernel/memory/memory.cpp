@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/memory/memory.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "kernel/memory/address_space.h"
+#include "kernel/memory/object_cache.h"
+#include "kernel/memory/zero_frame.h"
+
+namespace hati {
+
+constinit std::atomic<u64> Memory::total_pages_{0};
+
+namespace {
+constinit ObjectCache<Memory> memory_cache;
+}
+
+Memory::Memory(Kind kind, Charge charge, Ref<Quota> quota, u64 bytes)
+    : Object(kType), kind_(kind), charge_(std::move(charge)), quota_(std::move(quota)), bytes_(bytes) {}
+
+Memory::~Memory() {
+  if (kind_ == Kind::kContiguous) frames.free(base_, order_);
+  Guard guard(pages_lock_);  // nobody else is left; for the analysis
+  while (!take_pages(0, ~u64{0})) {
+  }
+  doomed_.free_all();
+}
+
+void Memory::release_storage() { memory_cache.destroy(this); }
+
+Result<Ref<Memory>> Memory::create(Ref<Quota> quota, u64 bytes) {
+  if (bytes > kBytesMax) return fail(Error::kInvalidArgument);
+  Charge charge = TRY(Charge::make(quota, sizeof(Memory), 1));
+  return memory_cache.make(Kind::kAnonymous, std::move(charge), std::move(quota), page_ceil(bytes));
+}
+
+Result<Ref<Memory>> Memory::create_physical(Ref<Quota> quota, PhysAddr base, u64 bytes, CacheMode mode) {
+  constexpr u64 kPhysicalEnd = u64{1} << 52;
+  if (!page_aligned(base.value) || bytes == 0 || bytes > kPhysicalEnd || base.value > kPhysicalEnd - page_ceil(bytes))
+    return fail(Error::kInvalidArgument);
+  Charge charge = TRY(Charge::make(quota, sizeof(Memory), 1));
+  Ref<Memory> memory = TRY(memory_cache.make(Kind::kPhysical, std::move(charge), std::move(quota), page_ceil(bytes)));
+  memory->base_ = base;
+  memory->cache_mode_ = mode;
+  memory->device_ = !frames.is_ram({base.value, base.value + page_ceil(bytes)});
+  return memory;
+}
+
+Result<Ref<Memory>> Memory::create_contiguous(Ref<Quota> quota, u64 bytes) {
+  if (bytes == 0 || bytes > kLargePageSize) return fail(Error::kInvalidArgument);
+  const u32 order = static_cast<u32>(std::bit_width(page_ceil(bytes) / kPageSize - 1));
+  Charge charge = TRY(Charge::make(quota, sizeof(Memory) + (kPageSize << order), 1));
+  Frame block = TRY(Frame::allocate(order, FrameFlags::kZeroed | FrameFlags::kServer));
+  Ref<Memory> memory = TRY(memory_cache.make(Kind::kContiguous, std::move(charge), std::move(quota), page_ceil(bytes)));
+  memory->base_ = block.release();
+  memory->order_ = static_cast<u8>(order);
+  return memory;
+}
+
+Result<Memory::PageView> Memory::page(u64 index, bool make) {
+  if (index >= bytes() >> kPageShift) return fail(Error::kNotFound);
+  if (kind_ != Kind::kAnonymous) return PageView{base_ + (index << kPageShift), false};
+  if (const PhysAddr found = pages_.find(index); found.value != 0) return PageView{found, false};
+  if (!make) return PageView{zero_page(), true};
+  Charge charge = TRY(Charge::make(quota_, kPageSize, 0));
+  Frame frame = TRY(Frame::allocate(0, FrameFlags::kZeroed));
+  TRY(pages_.insert(index, frame.address()));
+  frames.page(frame.address()).state = PageState::kMemory;
+  total_pages_.fetch_add(1, std::memory_order_relaxed);
+  charge.keep();
+  return PageView{frame.release(), false};
+}
+
+bool Memory::take_pages(u64 first, u64 end) {
+  u32 count = 0;
+  bool all = false;
+  while (count < kPagesPerPiece) {
+    const auto index = pages_.next(first);
+    if (!index || *index >= end) {
+      all = true;
+      break;
+    }
+    doomed_.push(pages_.remove(*index));
+    ++count;
+    first = *index;
+  }
+  total_pages_.fetch_sub(count, std::memory_order_relaxed);
+  if (quota_) quota_->uncharge(u64{count} << kPageShift);
+  return all;
+}
+
+Result<> Memory::resize(u64 new_bytes) {
+  if (kind_ != Kind::kAnonymous) return fail(Error::kNotSupported);
+  if (new_bytes > kBytesMax) return fail(Error::kInvalidArgument);
+  new_bytes = page_ceil(new_bytes);
+  bool all;
+  {
+    Guard guard(pages_lock_);
+    const u64 kept = std::min(new_bytes, bytes());
+    all = take_pages(kept >> kPageShift, ~u64{0});
+    if (kept < bytes() || !all) {
+      doomed_range_ = {std::min(doomed_range_.first, kept >> kPageShift), ~u64{0} >> kPageShift};
+      shrunk_ = more_doomed_ = true;
+    }
+    bytes_.store(all ? new_bytes : kept, std::memory_order_release);
+  }
+  TRY(invalidate());
+  return all ? Result<>{} : fail(Error{kRestart});
+}
+
+Result<> Memory::discard(u64 offset, u64 bytes) {
+  if (kind_ != Kind::kAnonymous) return fail(Error::kNotSupported);
+  if (offset > kBytesMax || bytes > kBytesMax - offset) return fail(Error::kInvalidArgument);
+  const u64 first = page_ceil(offset), end = page_floor(offset + bytes);
+  bool all = true;
+  {
+    Guard guard(pages_lock_);
+    const u64 tail = std::max(first, end);
+    clear_part(offset, std::min(bytes, first - offset));
+    if (offset + bytes > tail) clear_part(tail, offset + bytes - tail);
+    if (first < end) {
+      all = take_pages(first >> kPageShift, end >> kPageShift);
+      doomed_range_ = {std::min(doomed_range_.first, first >> kPageShift), std::max(doomed_range_.end, end >> kPageShift)};
+      more_doomed_ = more_doomed_ || !doomed_.empty();
+    }
+  }
+  TRY(invalidate());
+  return all ? Result<>{} : fail(Error{kRestart});
+}
+
+// Within one page.
+void Memory::clear_part(u64 offset, u64 bytes) {
+  if (bytes == 0) return;
+  const PhysAddr frame = pages_.find(offset >> kPageShift);
+  if (frame.value != 0) std::memset(phys_to_virt<u8>(frame) + offset % kPageSize, 0, bytes);
+}
+
+Result<u64> Memory::seek(u64 offset, u32 what) const {
+  if (what > 1) return fail(Error::kInvalidArgument);
+  Guard guard(pages_lock_);
+  if (offset >= bytes()) return fail(Error::kNotFound);
+  const u64 index = offset >> kPageShift;
+  u64 found = index;
+  if (kind_ == Kind::kAnonymous)
+    found = what == 0 ? TRY(pages_.next(index)) : pages_.next_hole(index);
+  else if (what == 1)
+    return bytes();
+  if (what == 0 && found << kPageShift >= bytes()) return fail(Error::kNotFound);
+  return std::min(bytes(), std::max(offset, found << kPageShift));
+}
+
+MemoryInfo Memory::info() const {
+  Guard guard(pages_lock_);
+  const u64 resident = kind_ == Kind::kAnonymous ? pages_.count() << kPageShift : kind_ == Kind::kContiguous ? bytes() : 0;
+  return {.bytes = bytes(), .resident_bytes = resident, .koid = koid()};
+}
+
+Result<u64> Memory::read(u64 offset, void* to, u64 bytes) {
+  if (device_) return fail(Error::kNotSupported);
+  u64 done = 0;
+  while (done < bytes) {
+    const u64 within = (offset + done) % kPageSize;
+    const u64 part = std::min(bytes - done, kPageSize - within);
+    Guard guard(pages_lock_);
+    const auto view = page((offset + done) >> kPageShift, false);
+    if (!view) break;
+    std::memcpy(static_cast<u8*>(to) + done, phys_to_virt<u8>(view->frame) + within, part);
+    done += part;
+  }
+  return done;
+}
+
+Result<u64> Memory::write(u64 offset, const void* from, u64 bytes) {
+  if (device_) return fail(Error::kNotSupported);
+  u64 done = 0;
+  while (done < bytes) {
+    const u64 within = (offset + done) % kPageSize;
+    const u64 part = std::min(bytes - done, kPageSize - within);
+    Guard guard(pages_lock_);
+    const auto view = page((offset + done) >> kPageShift, true);
+    if (!view && view.error() != Error::kNotFound && done == 0) return fail(view.error());
+    if (!view) break;
+    std::memcpy(phys_to_virt<u8>(view->frame) + within, static_cast<const u8*>(from) + done, part);
+    done += part;
+  }
+  return done;
+}
+
+void Memory::add_mapping(Mapping& mapping) {
+  Guard guard(mappings_lock_);
+  mapping.epoch = 0;
+  mappings_.push_front(mapping);
+}
+
+void Memory::remove_mapping(Mapping& mapping) {
+  Guard guard(mappings_lock_);
+  mappings_.erase(mappings_.iterator_to(mapping));
+}
+
+Result<> Memory::invalidate() {
+  Range range;
+  bool shrunk, again;
+  {
+    Guard guard(pages_lock_);
+    if (invalidating_) return fail(Error{kRestart});
+    if (doomed_range_.first >= doomed_range_.end) return {};
+    invalidating_ = true;
+    again = std::exchange(more_doomed_, false);
+    range = doomed_range_;
+    shrunk = shrunk_;
+  }
+  if (again) {
+    Guard guard(mappings_lock_);
+    ++epoch_;
+  }
+  u64 cpus = 0;
+  const bool all = visit_mappings(range, shrunk, cpus);
+  FrameList list;
+  {
+    Guard guard(pages_lock_);
+    invalidating_ = false;
+    doomed_cpus_ |= cpus;
+    if (!all || more_doomed_) return fail(Error{kRestart});
+    list.append(doomed_);
+    cpus = std::exchange(doomed_cpus_, 0);
+    doomed_range_ = {};
+    shrunk_ = false;
+  }
+  shootdown.free_later(list, cpus);
+  return {};
+}
+
+bool Memory::visit_mappings(Range range, bool shrunk, u64& cpus) {
+  for (u32 visits = 0; visits < kVisitsPerPiece; ++visits) {
+    const Ref<AddressSpace> space = space_to_visit();
+    if (!space) return true;
+    cpus |= space->drop_memory_pages(*this, range.first, range.end, shrunk);
+  }
+  return false;
+}
+
+// Spaces that are being destroyed are passed over: nothing runs in them any more.
+Ref<AddressSpace> Memory::space_to_visit() {
+  Guard guard(mappings_lock_);
+  while (!mappings_.empty() && mappings_.front().epoch != epoch_) {
+    Mapping& mapping = mappings_.front();
+    if (mapping.space->try_ref()) return Ref<AddressSpace>::adopt(mapping.space);
+    mapping.epoch = epoch_;
+    mappings_.splice(mappings_.end(), mappings_, mappings_.begin());
+  }
+  return nullptr;
+}
+
+Mapping* Memory::take_mapping_of(const AddressSpace& space) {
+  Guard guard(mappings_lock_);
+  if (mappings_.empty()) return nullptr;
+  Mapping& mapping = mappings_.front();
+  if (mapping.epoch == epoch_ || mapping.space != &space) return nullptr;
+  mapping.epoch = epoch_;
+  mappings_.splice(mappings_.end(), mappings_, mappings_.begin());
+  return &mapping;
+}
+
+}  // namespace hati

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT
+// A processor acknowledges by flushing with lock_ held: whatever was requested before it took the lock had changed its page tables before, so
+// the flush covers it, and requests made later have larger numbers. When all entries of `batches_` are in use, a request joins the newest.
+#include "kernel/memory/shootdown.h"
+
+#include <bit>
+
+#include "kernel/memory/frames.h"
+
+namespace hati {
+
+constinit Shootdown shootdown;
+
+void FrameList::push(PhysAddr frame, u32 order) {
+  Page& page = hati::frames.page(frame);
+  page.order = static_cast<u8>(order);
+  page.next = kNone;
+  const auto number = static_cast<u32>(frame.frame());
+  if (first_ == kNone)
+    first_ = number;
+  else
+    hati::frames.page(PhysAddr{u64{last_} << kPageShift}).next = number;
+  last_ = number;
+  ++count_;
+}
+
+void FrameList::append(FrameList& other) {
+  if (other.empty()) return;
+  if (first_ == kNone)
+    first_ = other.first_;
+  else
+    hati::frames.page(PhysAddr{u64{last_} << kPageShift}).next = other.first_;
+  last_ = other.last_;
+  count_ += other.count_;
+  other = FrameList{};
+}
+
+void FrameList::free_all() {
+  u32 number = first_;
+  first_ = last_ = kNone;
+  count_ = 0;
+  while (number != kNone) {
+    const PhysAddr frame{u64{number} << kPageShift};
+    const Page& page = hati::frames.page(frame);
+    number = page.next;
+    if (page.state == PageState::kTable)
+      hati::frames.free_zeroed(frame);
+    else
+      hati::frames.free(frame, page.order);
+  }
+}
+
+u64 FlushBatch::submit() {
+  if (page_count_ == 0) {
+    frames_.free_all();
+    return 0;
+  }
+  // The page tables were written before; whoever sets its bit later loads them afresh.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  const u64 self = u64{1} << this_cpu().id;
+  const u64 active = space_.active_cpus.load(std::memory_order_relaxed);
+  if ((active & self) != 0) {
+    if (page_count_ > kPagesMax)
+      arch::invalidate_all();
+    else
+      for (u32 i = 0; i < page_count_; ++i) arch::invalidate_page(pages_[i]);
+  }
+  if ((active & ~self) != 0) [[unlikely]]
+    shootdown.request(*this, active & ~self);
+  else
+    frames_.free_all();
+  page_count_ = 0;
+  return active & ~self;
+}
+
+void Shootdown::free_later(FrameList& list, u64 cpus) {
+  arch::SpaceContext nowhere;
+  FlushTicket ticket;
+  FlushBatch batch(nowhere, ticket);
+  batch.frames(list);
+  if (cpus != 0) request(batch, cpus);
+}
+
+void Shootdown::request(FlushBatch& batch, u64 cpus) {
+  {
+    Guard guard(lock_);
+    const u64 sequence = ++sequence_;
+    Batch* place = &batches_[0];
+    for (Batch& candidate : batches_) {
+      if (candidate.cpus == 0) {
+        place = &candidate;
+        break;
+      }
+      if (candidate.sequence > place->sequence) place = &candidate;
+    }
+    const bool joined = place->cpus != 0;
+    place->sequence = sequence;
+    place->cpus |= cpus;
+    place->frames.append(batch.frames_);
+    if (joined || batch.page_count_ > FlushBatch::kPagesMax) {
+      place->page_count = FlushBatch::kPagesMax + 1;
+    } else {
+      place->page_count = batch.page_count_;
+      place->pages = batch.pages_;
+    }
+    batch.ticket_.sequence.store(sequence, std::memory_order_relaxed);
+    batch.ticket_.cpus.fetch_or(cpus, std::memory_order_release);
+  }
+  send(cpus);
+}
+
+bool Shootdown::evict(arch::SpaceContext& space) {
+  arch::leave_space(this_cpu(), space);
+  const u64 cpus = space.active_cpus.load(std::memory_order_acquire);
+  {
+    Guard guard(lock_);
+    if (cpus == 0) {
+      if (evicted_ == &space) evicted_ = nullptr;
+      return true;
+    }
+    if (evicted_ != nullptr) return false;
+    evicted_ = &space;
+  }
+  send(cpus & ~(u64{1} << this_cpu().id));
+  return false;
+}
+
+void Shootdown::send(u64 cpus) {
+  for (; cpus != 0; cpus &= cpus - 1) arch::send_ipi(static_cast<u32>(std::countr_zero(cpus)), arch::Ipi::kShootdown);
+}
+
+void Shootdown::flush_for(u64 bit) {
+  u32 pages = 0;
+  for (const Batch& batch : batches_)
+    if ((batch.cpus & bit) != 0) pages += batch.page_count;
+  if (pages == 0) return;
+  if (pages > FlushBatch::kPagesMax) {
+    arch::invalidate_all();
+    return;
+  }
+  for (const Batch& batch : batches_) {
+    if ((batch.cpus & bit) == 0) continue;
+    for (u32 i = 0; i < batch.page_count; ++i) arch::invalidate_page(batch.pages[i]);
+  }
+}
+
+void Shootdown::on_interrupt() {
+  const u32 cpu = this_cpu().id;
+  const u64 bit = u64{1} << cpu;
+  FrameList done_frames;
+  Waiters ready;
+  {
+    Guard guard(lock_);
+    flush_for(bit);
+    if (evicted_ != nullptr) arch::leave_space(this_cpu(), *evicted_);
+    acknowledged_[cpu].store(sequence_, std::memory_order_release);
+    for (Batch& batch : batches_) {
+      if ((batch.cpus & bit) == 0) continue;
+      batch.cpus &= ~bit;
+      if (batch.cpus == 0) done_frames.append(batch.frames);
+    }
+    take_done_waiters(ready);
+  }
+  done_frames.free_all();
+  while (!ready.empty()) {
+    FlushWaiter& waiter = ready.front();
+    ready.pop_front();
+    waiter.flushed();
+  }
+}
+
+bool Shootdown::done(u64 sequence, u64 cpus) const {
+  for (; cpus != 0; cpus &= cpus - 1)
+    if (acknowledged_[std::countr_zero(cpus)].load(std::memory_order_acquire) < sequence) return false;
+  return true;
+}
+
+bool Shootdown::pending(FlushTicket& ticket) {
+  const u64 cpus = ticket.cpus.load(std::memory_order_acquire);
+  if (cpus == 0) return false;
+  if (!done(ticket.sequence.load(std::memory_order_relaxed), cpus)) return true;
+  Guard guard(lock_);  // against a request that comes between the look and the store
+  if (!done(ticket.sequence.load(std::memory_order_relaxed), ticket.cpus.load(std::memory_order_relaxed))) return true;
+  ticket.cpus.store(0, std::memory_order_release);
+  return false;
+}
+
+void Shootdown::join(FlushTicket& ticket, const FlushTicket& other) {
+  if (other.cpus.load(std::memory_order_acquire) == 0) return;
+  Guard guard(lock_);
+  const u64 sequence = other.sequence.load(std::memory_order_relaxed);
+  if (sequence > ticket.sequence.load(std::memory_order_relaxed)) ticket.sequence.store(sequence, std::memory_order_relaxed);
+  ticket.cpus.fetch_or(other.cpus.load(std::memory_order_relaxed), std::memory_order_release);
+}
+
+bool Shootdown::wait(FlushTicket& ticket, FlushWaiter& waiter) {
+  Guard guard(lock_);
+  const u64 sequence = ticket.sequence.load(std::memory_order_relaxed);
+  const u64 cpus = ticket.cpus.load(std::memory_order_relaxed);
+  if (done(sequence, cpus)) {
+    ticket.cpus.store(0, std::memory_order_release);
+    return false;
+  }
+  waiter.sequence_ = sequence;
+  waiter.cpus_ = cpus;
+  waiter.queued_ = true;
+  waiters_.push_back(waiter);
+  return true;
+}
+
+bool Shootdown::cancel(FlushWaiter& waiter) {
+  Guard guard(lock_);
+  if (!waiter.queued_) return false;
+  waiter.queued_ = false;
+  waiters_.erase(waiters_.iterator_to(waiter));
+  return true;
+}
+
+void Shootdown::take_done_waiters(Waiters& out) {
+  for (auto it = waiters_.begin(); it != waiters_.end();) {
+    FlushWaiter& waiter = *it;
+    ++it;
+    if (!done(waiter.sequence_, waiter.cpus_)) continue;
+    waiters_.erase(waiters_.iterator_to(waiter));
+    waiter.queued_ = false;
+    out.push_back(waiter);
+  }
+}
+
+}  // namespace hati
