@@ -91,6 +91,9 @@ def _runs_with(system: str, memory_mib: int) -> bool:
 def _smallest_memory(results: Results, system: str) -> None:
     """By bisection, to 4 MiB."""
     low, high = 16, 128  # does not run, runs
+    if not _runs_with(system, high):
+        say(f"{system} does not reach its prompt with {high} MiB")
+        return
     while high - low > 4:
         middle = (low + high) // 8 * 4
         low, high = (low, middle) if _runs_with(system, middle) else (middle, high)
