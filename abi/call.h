@@ -80,6 +80,7 @@ enum class Call : u64 {
   kPortRangeCreate,     // (resource, first port, count) -> h
   kPortRead,            // (h, offset, width 1|2|4) -> value
   kPortWrite,           // (h, offset, width, value)
+  kSpaceReadCrash,      // (space, CrashReport*) kInspect; kNotFound if no thread of it has failed
   kEnd,
 };
 inline constexpr u64 kCallCount = static_cast<u64>(Call::kEnd) - kCallBase;

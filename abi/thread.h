@@ -75,4 +75,13 @@ struct ThreadState {
 };
 static_assert(sizeof(ThreadState) == 184);
 
+// How a native process failed (ThreadEnd::kFaulted); kept by the kernel until the last handle to the process goes.
+struct CrashReport {
+  ThreadState state;  // of the thread that failed, when it failed
+  u64 thread_koid;
+  u32 frame_count, reserved;
+  u64 frames[32];  // return addresses along the frame pointers (rbp), innermost first; rip itself is in `state`
+};
+static_assert(sizeof(CrashReport) == 456);
+
 }  // namespace hati

@@ -143,7 +143,7 @@ class PortRange : public OwnedHandle {
   Result<void> write8(u32 offset, u8 value) const { return call::port_write(get(), offset, 1, value); }
 };
 
-// An address space with its handle table: a process. Closing the handle does not end it: terminate() does.
+// An address space with its handle table: a process. It ends with the last handle to it, by terminate(), or by itself.
 class Space : public OwnedHandle {
  public:
   using OwnedHandle::OwnedHandle;

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+#include "servers/init/manifest.h"
+
+#define TOML_EXCEPTIONS 0
+#define TOML_ENABLE_FORMATTERS 0
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace hati::init {
+
+namespace {
+
+// The first error found while reading a server's table; later ones are not recorded.
+class Reader {
+ public:
+  Reader(const toml::table& table, std::string& error) : table_(table), error_(error) {}
+
+  void text(std::string_view key, std::string& out, bool required = false) {
+    const toml::node* node = take(key);
+    if (node == nullptr) {
+      if (required) complain(key, "is missing");
+      return;
+    }
+    if (auto value = node->value_exact<std::string>()) out = *value;
+    else complain(key, "must be text");
+  }
+  void flag(std::string_view key, bool& out) {
+    const toml::node* node = take(key);
+    if (node == nullptr) return;
+    if (auto value = node->value_exact<bool>()) out = *value;
+    else complain(key, "must be true or false");
+  }
+  void texts(std::string_view key, std::vector<std::string>& out) {
+    each(key, [&](const toml::node& node) {
+      if (auto value = node.value_exact<std::string>()) out.push_back(*value);
+      else complain(key, "must be a list of texts");
+    });
+  }
+  // Calls f(node) for each element of an array.
+  template <class F>
+  void each(std::string_view key, F&& f) {
+    const toml::node* node = take(key);
+    if (node == nullptr) return;
+    const toml::array* array = node->as_array();
+    if (array == nullptr) return complain(key, "must be a list");
+    for (const toml::node& element : *array) f(element);
+  }
+  // One word of a set.
+  template <class T>
+  void choice(std::string_view key, T& out, std::initializer_list<std::pair<std::string_view, T>> words) {
+    std::string word;
+    text(key, word);
+    if (word.empty()) return;
+    for (const auto& [name, value] : words)
+      if (name == word) {
+        out = value;
+        return;
+      }
+    complain(key, "has an unknown value");
+  }
+  void complain(std::string_view key, std::string_view what) {
+    if (error_.empty()) error_ = "line " + std::to_string(table_.source().begin.line) + ": " + std::string(key) + " " + std::string(what);
+  }
+  void finish() {
+    for (const auto& [key, node] : table_)
+      if (std::ranges::find(seen_, key.str()) == seen_.end()) complain(key.str(), "is not a known key");
+  }
+
+ private:
+  const toml::node* take(std::string_view key) {
+    seen_.push_back(key);
+    return table_.get(key);
+  }
+
+  const toml::table& table_;
+  std::string& error_;
+  std::vector<std::string_view> seen_;
+};
+
+void read_interrupt(const toml::node& node, Reader& reader, ServerSpec& spec, std::string& error) {
+  const toml::table* table = node.as_table();
+  if (table == nullptr) return reader.complain("interrupts", "must be a list of tables");
+  Reader inner(*table, error);
+  InterruptSpec interrupt{.gsi = 0, .flags = InterruptFlags::kEdgeHigh};
+  const auto gsi = (*table)["gsi"].value_exact<i64>();
+  if (!gsi || *gsi < 0 || *gsi > 1023) return reader.complain("interrupts", "need a gsi");
+  interrupt.gsi = static_cast<u32>(*gsi);
+  inner.choice<InterruptFlags>("trigger", interrupt.flags,
+                               {{"edge-high", InterruptFlags::kEdgeHigh}, {"edge-low", InterruptFlags::kEdgeLow}, {"level-high", InterruptFlags::kLevelHigh}, {"level-low", InterruptFlags::kLevelLow}});
+  spec.interrupts.push_back(interrupt);
+}
+
+ServerSpec read_server(const toml::table& table, std::string& error) {
+  ServerSpec spec;
+  Reader reader(table, error);
+  reader.text("name", spec.name, true);
+  reader.text("path", spec.path, true);
+  reader.texts("arguments", spec.arguments);
+  reader.texts("handles", spec.handles);
+  reader.texts("offers", spec.offers);
+  reader.texts("connect", spec.connect);
+  reader.each("ports", [&](const toml::node& node) {
+    const auto text = node.value_exact<std::string>();
+    const auto ports = text ? parse_ports(*text) : std::nullopt;
+    if (ports) spec.ports.push_back(*ports);
+    else reader.complain("ports", "must be ranges like \"0x3f8-0x3ff\"");
+  });
+  reader.each("interrupts", [&](const toml::node& node) { read_interrupt(node, reader, spec, error); });
+  reader.choice<u32>("priority", spec.priority, {{"fair", kPriorityFair}, {"server", kPriorityServer}, {"driver", kPriorityDriver}});
+  reader.choice<Placement>("placement", spec.placement, {{"separate", Placement::kSeparate}, {"attached", Placement::kAttached}, {"auto", Placement::kAuto}});
+  reader.choice<Restart>("restart", spec.restart, {{"never", Restart::kNever}, {"always", Restart::kAlways}});
+  reader.flag("power", spec.power);
+  reader.flag("essential", spec.essential);
+  reader.finish();
+  if (spec.name.empty() || spec.name.size() > 27) reader.complain("name", "must have 1 to 27 bytes");
+  return spec;
+}
+
+std::optional<u32> parse_number(std::string_view text) {
+  const bool hexadecimal = text.starts_with("0x");
+  if (hexadecimal) text.remove_prefix(2);
+  u32 value = 0;
+  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value, hexadecimal ? 16 : 10);
+  if (status != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+std::optional<PortSpec> parse_ports(std::string_view text) {
+  const auto dash = text.find('-');
+  const auto first = parse_number(text.substr(0, dash));
+  const auto last = dash == std::string_view::npos ? first : parse_number(text.substr(dash + 1));
+  if (!first || !last || *last > 0xffff || *first > *last) return std::nullopt;
+  return PortSpec{static_cast<u16>(*first), *last - *first + 1};
+}
+
+std::expected<Manifest, ManifestError> parse_manifest(std::string_view text) {
+  const toml::parse_result parsed = toml::parse(text);
+  if (!parsed) {
+    const auto& error = parsed.error();
+    return std::unexpected(ManifestError{"line " + std::to_string(error.source().begin.line) + ": " + std::string(error.description())});
+  }
+  Manifest manifest;
+  std::string error;
+  Reader reader(parsed.table(), error);
+  reader.each("server", [&](const toml::node& node) {
+    const toml::table* table = node.as_table();
+    if (table == nullptr) return reader.complain("server", "must be a table");
+    ServerSpec spec = read_server(*table, error);
+    for (const ServerSpec& other : manifest.servers)
+      if (other.name == spec.name) reader.complain(spec.name, "is listed twice");
+    manifest.servers.push_back(std::move(spec));
+  });
+  reader.finish();
+  if (!error.empty()) return std::unexpected(ManifestError{error});
+  return manifest;
+}
+
+std::optional<Placement> placement_override(std::string_view command_line, std::string_view name) {
+  const std::string key = "hati." + std::string(name) + "=";
+  std::optional<Placement> result;
+  while (!command_line.empty()) {
+    const auto space = command_line.find(' ');
+    std::string_view word = command_line.substr(0, space);
+    command_line.remove_prefix(space == std::string_view::npos ? command_line.size() : space + 1);
+    if (!word.starts_with(key)) continue;
+    word.remove_prefix(key.size());
+    if (word == "attached") result = Placement::kAttached;
+    if (word == "separate") result = Placement::kSeparate;
+    if (word == "auto") result = Placement::kAuto;
+  }
+  return result;
+}
+
+}  // namespace hati::init

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// The manifest (TOML): which servers run, and what each may have. Plain data; unknown keys and bad values are errors, so that a typo does not
+// silently take a right away or give one.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "abi/call.h"
+#include "base/result.h"
+
+namespace hati::init {
+
+enum class Placement { kSeparate, kAttached, kAuto };
+enum class Restart { kNever, kAlways };
+
+struct PortSpec {
+  u16 first;
+  u32 count;
+};
+struct InterruptSpec {
+  u32 gsi;
+  InterruptFlags flags;
+};
+
+// One [[server]].
+struct ServerSpec {
+  std::string name;                     // unique; at most 27 bytes
+  std::string path;                     // in the boot image
+  std::vector<std::string> arguments;   // after argv[0], which is the name
+  std::vector<std::string> handles;     // of init's own, by start-up name: boot-image, command-line, resource
+  std::vector<PortSpec> ports;          // handles "ports", "ports1", …
+  std::vector<InterruptSpec> interrupts;  // handles "interrupt", "interrupt1", …
+  std::vector<std::string> offers;      // services; handle "listen"
+  std::vector<std::string> connect;     // services; handles by their names
+  u32 priority = kPriorityServer;
+  Placement placement = Placement::kSeparate;
+  Restart restart = Restart::kNever;
+  bool power = false;      // may switch the system off
+  bool essential = false;  // when it ends, so does the system
+};
+
+struct Manifest {
+  std::vector<ServerSpec> servers;
+};
+
+struct ManifestError {
+  std::string text;  // with the line
+};
+
+std::expected<Manifest, ManifestError> parse_manifest(std::string_view text);
+
+// "0x3f8-0x3ff"; nothing if malformed or outside 16 bits.
+std::optional<PortSpec> parse_ports(std::string_view text);
+
+// The value of `hati.NAME=` on the kernel's command line, if it is a placement; the last one counts.
+std::optional<Placement> placement_override(std::string_view command_line, std::string_view name);
+
+}  // namespace hati::init

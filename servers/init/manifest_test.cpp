@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+#include "servers/init/manifest.h"
+
+#include <gtest/gtest.h>
+
+namespace hati::init {
+namespace {
+
+constexpr char kGood[] = R"(
+[[server]]
+name = "uart"
+path = ".hati/drivers/uart"
+ports = ["0x3f8-0x3ff", "0x80"]
+interrupts = [{ gsi = 4, trigger = "edge-high" }]
+offers = ["console"]
+priority = "driver"
+restart = "always"
+
+[[server]]
+name = "linux"
+path = ".hati/servers/linux"
+handles = ["boot-image", "command-line"]
+connect = ["console"]
+placement = "auto"
+power = true
+essential = true
+)";
+
+TEST(Manifest, ReadsServers) {
+  const auto manifest = parse_manifest(kGood);
+  ASSERT_TRUE(manifest) << manifest.error().text;
+  ASSERT_EQ(manifest->servers.size(), 2u);
+  const ServerSpec& uart = manifest->servers[0];
+  EXPECT_EQ(uart.name, "uart");
+  ASSERT_EQ(uart.ports.size(), 2u);
+  EXPECT_EQ(uart.ports[0].first, 0x3f8);
+  EXPECT_EQ(uart.ports[0].count, 8u);
+  EXPECT_EQ(uart.ports[1].count, 1u);
+  ASSERT_EQ(uart.interrupts.size(), 1u);
+  EXPECT_EQ(uart.interrupts[0].gsi, 4u);
+  EXPECT_EQ(uart.restart, Restart::kAlways);
+  EXPECT_EQ(uart.priority, static_cast<u32>(kPriorityDriver));
+  EXPECT_FALSE(uart.power);
+  const ServerSpec& linux_server = manifest->servers[1];
+  EXPECT_EQ(linux_server.handles, (std::vector<std::string>{"boot-image", "command-line"}));
+  EXPECT_EQ(linux_server.placement, Placement::kAuto);
+  EXPECT_TRUE(linux_server.power && linux_server.essential);
+}
+
+std::string error_of(std::string_view text) {
+  const auto manifest = parse_manifest(text);
+  return manifest ? "" : manifest.error().text;
+}
+
+TEST(Manifest, RejectsWhatItDoesNotUnderstand) {
+  const std::string start = "[[server]]\nname = \"a\"\npath = \"b\"\n";
+  EXPECT_EQ(error_of(start), "");
+  EXPECT_NE(error_of("[[server]]\nname = \"a\"\n"), "");
+  EXPECT_NE(error_of(start + "pots = []\n"), "");
+  EXPECT_NE(error_of(start + "power = \"yes\"\n"), "");
+  EXPECT_NE(error_of(start + "placement = \"somewhere\"\n"), "");
+  EXPECT_NE(error_of(start + "ports = [\"0x3f8-0x3f0\"]\n"), "");
+  EXPECT_NE(error_of(start + "ports = [\"0xffff-0x10000\"]\n"), "");
+  EXPECT_NE(error_of(start + "interrupts = [{ gsi = -1 }]\n"), "");
+  EXPECT_NE(error_of(start + "interrupts = [4]\n"), "");
+  EXPECT_NE(error_of(start + start), "");
+  EXPECT_NE(error_of("servers = 3\n"), "");
+  EXPECT_NE(error_of("[[server"), "");
+  EXPECT_NE(error_of("[[server]]\npath = \"b\"\nname = \"" + std::string(28, 'x') + "\"\n"), "");
+}
+
+TEST(Manifest, PlacementOverride) {
+  EXPECT_EQ(placement_override("quiet hati.linux=attached root=/dev/vda", "linux"), Placement::kAttached);
+  EXPECT_EQ(placement_override("hati.linux=attached hati.linux=separate", "linux"), Placement::kSeparate);
+  EXPECT_EQ(placement_override("hati.linux=nowhere xhati.linux=attached hati.uart=attached", "linux"), std::nullopt);
+  EXPECT_EQ(placement_override("", "linux"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace hati::init
