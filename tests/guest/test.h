@@ -152,6 +152,16 @@ int64_t now_ns(clockid_t clock = CLOCK_MONOTONIC);
 inline int64_t now_ms() { return now_ns() / 1000000; }
 void sleep_ms(long ms);
 
+// Waits at most five seconds for something that is sure to become true.
+template <class Condition>
+bool eventually(Condition condition) {
+  for (int i = 0; i < 1000; ++i) {
+    if (condition()) return true;
+    sleep_ms(5);
+  }
+  return false;
+}
+
 // ---- processes --------------------------------------------------------------------------------
 
 // Forks; the child runs `body` and exits with 1 if a check in it failed.
