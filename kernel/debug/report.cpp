@@ -9,7 +9,7 @@
 namespace hati {
 namespace {
 
-constexpr u64 kPageFault = 14;
+constexpr u64 kDoubleFault = 8, kPageFault = 14;
 
 void print_page_fault(TextSink& sink, u64 error) {
   const u64 address = arch::fault_address();
@@ -46,8 +46,12 @@ void panic_exception(const KernelFrame& frame) {
   format_to(sink, "\nKernel panic: {} in ", exception_name(frame.vector));
   print_address(sink, frame.rip);
   sink.write("\n");
-  if (frame.vector == kPageFault) print_page_fault(sink, frame.error);
-  else if (frame.error != 0) format_to(sink, "  error code {:#x}\n", frame.error);
+  if (frame.vector == kPageFault)
+    print_page_fault(sink, frame.error);
+  else if (frame.vector == kDoubleFault && arch::in_stack_guard(arch::fault_address()))
+    sink.write("  the kernel stack overflowed\n");
+  else if (frame.error != 0)
+    format_to(sink, "  error code {:#x}\n", frame.error);
   panic_print_place(sink);
   print_registers(sink, frame);
   sink.write("Backtrace:\n");

@@ -114,7 +114,7 @@ long_mode:
 
         .section .bss.boot_stack, "aw", @nobits
         .balign 4096
-boot_stack: .skip 16384
+boot_stack: .skip 8192
 boot_stack_top:
 
         .section .text.entry, "ax"

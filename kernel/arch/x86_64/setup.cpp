@@ -50,6 +50,21 @@ void report_memory() {
 
 }  // namespace
 
+// The rest of the boot, on this processor's own stack, which has a guard page.
+[[noreturn]] void continue_boot() {
+  local_apic_map();
+  local_apic_enable();
+  io_apic_init();
+  clock_start();
+  report_memory();
+  kernel_main(boot);
+}
+
+[[noreturn]] void call_on_stack(u64 top, void (*function)()) {
+  asm volatile("mov %0, %%rsp; xor %%ebp, %%ebp; call *%1; ud2" : : "r"(top), "r"(function) : "memory");
+  __builtin_unreachable();
+}
+
 extern "C" [[noreturn]] void boot_main(u32 start_info) {
   serial_init();
   for (auto* f = init_array_begin; f != init_array_end; ++f) (*f)();
@@ -67,12 +82,7 @@ extern "C" [[noreturn]] void boot_main(u32 start_info) {
   build_page_tables(boot);
   prepare_cpus(boot.memory);
   load_kernel_tables();
-  local_apic_map();
-  local_apic_enable();
-  io_apic_init();
-  clock_start();
-  report_memory();
-  kernel_main(boot);
+  call_on_stack(cpu_at(0).kernel_stack, continue_boot);
 }
 
 void start_other_cpus() { start_cpus(); }
