@@ -9,7 +9,7 @@
 
 namespace hati {
 
-constinit Shootdown shootdown;
+Shootdown shootdown;
 
 void FrameList::push(PhysAddr frame, u32 order) {
   Page& page = hati::frames.page(frame);

@@ -95,7 +95,7 @@ class FlushWaiter : public boost::intrusive::list_base_hook<> {
 
 class Shootdown {
  public:
-  constexpr Shootdown() = default;
+  Shootdown() = default;
 
   // Ipi::kShootdown arrived: flushes, acknowledges, frees, tells waiters.
   void on_interrupt() HATI_EXCLUDES(lock_);
@@ -138,6 +138,6 @@ class Shootdown {
   std::array<std::atomic<u64>, kCpusMax> acknowledged_{};  // each processor has flushed up to this
 };
 
-extern constinit Shootdown shootdown;
+extern Shootdown shootdown;
 
 }  // namespace hati

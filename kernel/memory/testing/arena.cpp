@@ -7,7 +7,9 @@
 #include <cstdlib>
 
 #include "kernel/debug/panic.h"
+#include "kernel/memory/zero_frame.h"
 #include "kernel/object/kernel_pages.h"
+#include "kernel/object/object.h"
 
 namespace hati {
 
@@ -34,6 +36,7 @@ void make_arena() {
   __builtin_memset(physical_memory + kArenaBegin, 0xa5, kArenaBytes);
   map.release({kArenaBegin, kArenaBegin + kArenaBytes});
   if (!frames.initialize(map)) std::abort();
+  zero_page_address = *frames.allocate(0, FrameFlags::kZeroed);
 }
 
 }  // namespace testing
@@ -50,6 +53,12 @@ void panic_text(std::string_view message) {
   std::fprintf(stderr, "panic: %.*s\n", static_cast<int>(message.size()), message.data());
   std::abort();
 }
+
+Result<void*> allocate_kernel_page() { return phys_to_virt(TRY(frames.allocate(0, FrameFlags::kZeroed))); }
+void free_kernel_page(void* page) { frames.free(virt_to_phys(page)); }
+
+// Without deferral: tests see the end of an object at once.
+void Object::destroy(Object* object) { object->release_storage(); }
 
 namespace arch {
 
