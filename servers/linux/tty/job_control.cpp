@@ -20,8 +20,12 @@ bool Terminal::controls(const Thread& thread) const {
 
 Ref<Terminal> Terminal::controlling(const Thread& thread) {
   const Ref<Session> session = thread.process().get_session();
+  return session ? of(*session) : Ref<Terminal>();
+}
+
+Ref<Terminal> Terminal::of(const Session& session) {
   SpinGuard guard(job_lock());
-  return session && session->terminal != nullptr ? Ref<Terminal>(*session->terminal) : Ref<Terminal>();
+  return session.terminal != nullptr ? Ref<Terminal>(*session.terminal) : Ref<Terminal>();
 }
 
 Ref<ProcessGroup> Terminal::foreground() const {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "runtime/timer.h"
 #include "servers/linux/core/world.h"
 #include "servers/linux/signal/send.h"
 
@@ -18,7 +17,8 @@ constexpr usize kChunk = 1024;
 Terminal::Terminal(World& world, u64 device, std::string name) : world_(world), device_(device), name_(std::move(name)) {}
 
 // VMIN and VTIME as termios(3) describes the four cases. kAGAIN: not yet; 0: the time is over, give what is there.
-SysResult<usize> Terminal::wait_for_input(const IoContext& context, usize wanted) {
+SysResult<usize> Terminal::wait_for_input(IoContext& context, usize wanted) {
+  context.deadline = kNever;
   if (discipline_.canonical()) {
     if (discipline_.readable(1)) return 1;
     return fail(Errno::kAGAIN);
@@ -35,29 +35,8 @@ SysResult<usize> Terminal::wait_for_input(const IoContext& context, usize wanted
   if (!context.retry) read_started_ = now;
   const u64 deadline = (minimum > 0 ? last_input_ : read_started_) + time;
   if (now >= deadline) return available;
-  arm_read_timer(deadline);
+  context.deadline = deadline;
   return fail(Errno::kAGAIN);
-}
-
-namespace {
-// Wakes the readers once; owns a reference to the terminal meanwhile.
-struct ReadTimer : Timer {
-  ReadTimer(Ref<Terminal> of, std::atomic<bool>& flag) : Timer(&ReadTimer::fire), terminal(std::move(of)), running(flag) {}
-  static void fire(Timer& timer) {
-    auto& self = static_cast<ReadTimer&>(timer);
-    self.running.store(false, std::memory_order_release);
-    self.terminal->queue().wake_all(kPollIn);
-    delete &self;
-  }
-  Ref<Terminal> terminal;
-  std::atomic<bool>& running;
-};
-}  // namespace
-
-void Terminal::arm_read_timer(u64 deadline) {
-  if (timer_running_.exchange(true, std::memory_order_acq_rel)) return;  // it wakes readers, who arm it again
-  // Owned by itself until it fires, at most 25.5 s later.
-  std::make_unique<ReadTimer>(Ref<Terminal>(*this), timer_running_).release()->arm(deadline);
 }
 
 SysResult<usize> Terminal::read(IoContext& context, IoBuffer& to) {

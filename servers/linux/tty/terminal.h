@@ -72,6 +72,7 @@ class Terminal : public RefCounted<Terminal> {
   // The session of a leader that leaves it or ends.
   static void detach(Session& session, bool leader_exits);
   static Ref<Terminal> controlling(const Thread& thread);
+  static Ref<Terminal> of(const Session& session);  // null: it has none
 
  protected:
   // Bytes that may be passed to send() now; echo may exceed it by a little.
@@ -92,8 +93,7 @@ class Terminal : public RefCounted<Terminal> {
   static SpinLock& job_lock();
   void finish_input(std::string& echo, LineDiscipline::Effects& effects) HATI_REQUIRES(lock_);
   void act(const LineDiscipline::Effects& effects) HATI_EXCLUDES(lock_);
-  SysResult<usize> wait_for_input(const IoContext& context, usize wanted) HATI_REQUIRES(lock_);
-  void arm_read_timer(u64 deadline) HATI_REQUIRES(lock_);
+  SysResult<usize> wait_for_input(IoContext& context, usize wanted) HATI_REQUIRES(lock_);
   Ref<ProcessGroup> foreground() const;
 
   World& world_;
@@ -104,7 +104,6 @@ class Terminal : public RefCounted<Terminal> {
   WindowSize size_ HATI_GUARDED_BY(lock_){};
   u64 last_input_ HATI_GUARDED_BY(lock_) = 0;    // VTIME between bytes
   u64 read_started_ HATI_GUARDED_BY(lock_) = 0;  // VTIME from the call on
-  std::atomic<bool> timer_running_{false};
 
   // job_lock()
   Ref<Session> session_;

@@ -6,6 +6,7 @@
 #include "servers/linux/core/thread.h"
 #include "servers/linux/tty/pty.h"
 #include "servers/linux/vfs/device.h"
+#include "servers/linux/vfs/directory_file.h"
 
 namespace hati::linux {
 
@@ -27,6 +28,11 @@ class Devpts final : public FileSystem {
   std::string options() const override;
   Statistics statistics() override { return {.magic = kMagic, .blocks = 0}; }
   SysResult<> remount(std::string_view options) override;
+  void shut_down() override {
+    std::map<u64, Ref<Inode>> nodes;  // they refer back to this: goes after the lock
+    SpinGuard guard(lock_);
+    nodes.swap(nodes_);
+  }
 
   Options get_options() const {
     SpinGuard guard(lock_);
@@ -68,31 +74,6 @@ class DevptsInode : public Inode {
   Attributes attributes_ HATI_GUARDED_BY(lock_);
 };
 
-class DevptsDirectoryFile final : public File {
- public:
-  DevptsDirectoryFile(u32 flags, u64 self) : File(flags), self_(self) {}
-  SysResult<> iterate(DirectoryEmitter& emitter) override {
-    constexpr u8 kDirectoryType = 4, kCharacterType = 2;
-    // Offsets: 0 ".", 1 "..", 2 "ptmx", then 3 + number.
-    const u64 start = position();
-    if (start == 0 && !emitter.emit(".", self_, kDirectoryType, 1)) return {};
-    if (start <= 1 && !emitter.emit("..", self_, kDirectoryType, 2)) return {};
-    if (start <= 2 && !emitter.emit("ptmx", kPtmxInode, kCharacterType, 3)) return {};
-    for (u32 number : PtyTable::get().numbers())
-      if (number + 3 >= start && !emitter.emit(std::to_string(number), kFirstInode + number, kCharacterType, number + 4)) break;
-    return {};
-  }
-  SysResult<i64> seek(i64 offset, u32 whence) override {
-    if (whence == 1) offset += static_cast<i64>(position());
-    if (whence > 1 || offset < 0) return fail(Errno::kINVAL);
-    set_position(static_cast<u64>(offset));
-    return offset;
-  }
-
- private:
-  const u64 self_;
-};
-
 class DevptsDirectory final : public DevptsInode {
  public:
   explicit DevptsDirectory(Devpts& file_system)
@@ -108,8 +89,17 @@ class DevptsDirectory final : public DevptsInode {
     return devpts_.node(kFirstInode + number, pty->device());
   }
   Task<SysResult<Ref<Inode>>> lookup(std::string name) override { co_return lookup_now(name); }
-  SysResult<Ref<File>> open_now(Thread* thread, u32 flags) override {
-    return Ref<File>(Ref<DevptsDirectoryFile>::adopt(std::make_unique<DevptsDirectoryFile>(flags, kRootInode).release()));
+  SysResult<Ref<File>> open_now(Thread* thread, u32 flags) override { return DirectoryFile::make(flags); }
+  SysResult<> iterate(File& file, DirectoryEmitter& emitter) override {
+    constexpr u8 kDirectoryType = 4, kCharacterType = 2;
+    // Positions: 0 ".", 1 "..", 2 "ptmx", then 3 + number.
+    const u64 start = file.position();
+    if (start == 0 && !emitter.emit(".", kRootInode, kDirectoryType, 1)) return {};
+    if (start <= 1 && !emitter.emit("..", kRootInode, kDirectoryType, 2)) return {};
+    if (start <= 2 && !emitter.emit("ptmx", kPtmxInode, kCharacterType, 3)) return {};
+    for (u32 number : PtyTable::get().numbers())
+      if (number + 3 >= start && !emitter.emit(std::to_string(number), kFirstInode + number, kCharacterType, number + 4)) break;
+    return {};
   }
 
  private:

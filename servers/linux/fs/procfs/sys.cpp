@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// /proc/sys (proc(5), sysctl(8)): one table of paths; directories are the prefixes of its entries.
+#include <algorithm>
+#include <array>
+
+#include "runtime/call.h"
+#include "servers/linux/core/version.h"
+#include "servers/linux/core/world.h"
+#include "servers/linux/fs/procfs/node.h"
+
+namespace hati::linux::proc {
+
+namespace {
+
+struct Variable {
+  const char* path;  // below /proc/sys
+  std::string (*read)();
+  SysResult<> (*write)(Thread& thread, std::string_view text);
+};
+
+std::string uuid() {
+  std::array<u8, 16> bytes{};
+  (void)call::entropy(bytes);
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;  // RFC 4122: version 4
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  Text text;
+  for (usize i = 0; i < bytes.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) text.print("-");
+    text.print("{:02x}", bytes[i]);
+  }
+  return text.take();
+}
+
+std::string boot_id() {
+  static const std::string id = uuid();
+  return id;
+}
+
+std::string_view without_newline(std::string_view text) { return text.substr(0, text.find('\n')); }
+
+SysResult<> write_hostname(Thread& thread, std::string_view text) {
+  thread.world().set_node(std::string(without_newline(text).substr(0, 64)));
+  return {};
+}
+SysResult<> write_domain(Thread& thread, std::string_view text) {
+  thread.world().set_domain(std::string(without_newline(text).substr(0, 64)));
+  return {};
+}
+
+u64 file_max() {
+  SystemInfo info{};
+  (void)call::system_info(info);
+  return std::max<u64>(info.memory_total / 10240, 8192);
+}
+
+constexpr Variable kVariables[] = {
+    {"fs/file-max", [] { return std::to_string(file_max()); }, nullptr},
+    {"fs/file-nr", [] { return "0\t0\t" + std::to_string(file_max()); }, nullptr},
+    {"fs/nr_open", [] { return std::string("1048576"); }, nullptr},
+    {"fs/overflowgid", [] { return std::string("65534"); }, nullptr},
+    {"fs/overflowuid", [] { return std::string("65534"); }, nullptr},
+    {"fs/pipe-max-size", [] { return std::string("1048576"); }, nullptr},
+    {"kernel/cap_last_cap", [] { return std::to_string(kCapabilityCount - 1); }, nullptr},
+    {"kernel/core_pattern", [] { return std::string("core"); }, nullptr},
+    {"kernel/ctrl-alt-del", [] { return std::to_string(World::get().ctrl_alt_del.load() ? 1 : 0); }, nullptr},
+    {"kernel/domainname", [] { return World::get().uts().domain; }, write_domain},
+    {"kernel/hostname", [] { return World::get().uts().node; }, write_hostname},
+    {"kernel/ngroups_max", [] { return std::string("65536"); }, nullptr},
+    {"kernel/osrelease", [] { return std::string(kRelease); }, nullptr},
+    {"kernel/ostype", [] { return std::string(kSystemName); }, nullptr},
+    {"kernel/overflowgid", [] { return std::string("65534"); }, nullptr},
+    {"kernel/overflowuid", [] { return std::string("65534"); }, nullptr},
+    {"kernel/pid_max", [] { return std::to_string(kPidMax); }, nullptr},
+    {"kernel/random/boot_id", boot_id, nullptr},
+    {"kernel/random/entropy_avail", [] { return std::string("256"); }, nullptr},
+    {"kernel/random/poolsize", [] { return std::string("256"); }, nullptr},
+    {"kernel/random/uuid", uuid, nullptr},
+    {"kernel/randomize_va_space", [] { return std::string("2"); }, nullptr},
+    {"kernel/threads-max", [] { return std::to_string(kPidMax); }, nullptr},
+    {"kernel/version", [] { return std::string(kVersion); }, nullptr},
+    {"vm/max_map_count", [] { return std::string("65530"); }, nullptr},
+    {"vm/mmap_min_addr", [] { return std::string("65536"); }, nullptr},
+    {"vm/overcommit_memory", [] { return std::string("0"); }, nullptr},
+    {"vm/overcommit_ratio", [] { return std::string("50"); }, nullptr},
+    {"vm/swappiness", [] { return std::string("60"); }, nullptr},
+};
+
+class SysDirectory final : public DirectoryNode {
+ public:
+  SysDirectory(FileSystem& file_system, std::string path, u64 inode) : DirectoryNode(file_system, {inode, kDirectory | 0555}), path_(std::move(path)) {}
+  SysResult<Ref<Inode>> lookup_now(std::string_view name) override {
+    return sys_directory(file_system(), path_.empty() ? std::string(name) : path_ + "/" + std::string(name));
+  }
+
+ protected:
+  std::vector<Entry> entries(u64 position) const override {
+    std::vector<Entry> result;
+    const std::string prefix = path_.empty() ? "" : path_ + "/";
+    for (usize i = 0; i < std::size(kVariables); ++i) {
+      std::string_view rest = kVariables[i].path;
+      if (!rest.starts_with(prefix)) continue;
+      rest.remove_prefix(prefix.size());
+      const usize slash = rest.find('/');
+      std::string name(rest.substr(0, slash));
+      if (!result.empty() && result.back().name == name) continue;
+      result.push_back({std::move(name), kSysFiles + i, slash == std::string_view::npos ? kRegular : kDirectory, kFirstPosition + i});
+    }
+    std::erase_if(result, [&](const Entry& entry) { return entry.position < position; });
+    return result;
+  }
+
+ private:
+  const std::string path_;
+};
+
+}  // namespace
+
+SysResult<Ref<Inode>> sys_directory(FileSystem& file_system, std::string path) {
+  if (path.empty()) return make_node<SysDirectory>(file_system, std::string(), u64{kRootFiles} - 1);
+  for (usize i = 0; i < std::size(kVariables); ++i) {
+    const Variable& variable = kVariables[i];
+    const std::string_view known = variable.path;
+    if (known == path) {
+      const NodeInfo info{kSysFiles + i, u32{kRegular} | (variable.write != nullptr ? 0644u : 0444u)};
+      return make_node<TextNode>(file_system, info, [&variable](Thread*) -> SysResult<std::string> { return variable.read() + "\n"; },
+                                 variable.write != nullptr ? Writer(variable.write) : Writer());
+    }
+    if (known.starts_with(path) && known[path.size()] == '/') return make_node<SysDirectory>(file_system, std::move(path), kSysFiles + 1024 + i);
+  }
+  return fail(Errno::kNOENT);
+}
+
+}  // namespace hati::linux::proc
