@@ -16,7 +16,7 @@ constexpr u32 kMxcsrOffset = 24, kControlWordOffset = 0, kLegacyAndHeader = 576;
 constexpr u16 kControlWordInitial = 0x37f;
 constexpr u32 kMxcsrInitial = 0x1f80;
 
-void save(void* area) {
+void save_extended(void* area) {
   const u64 mask = extended_features();
   if (features().xsaveopt)
     asm volatile("xsaveopt64 (%0)" : : "r"(area), "a"(static_cast<u32>(mask)), "d"(static_cast<u32>(mask >> 32)) : "memory");
@@ -25,7 +25,7 @@ void save(void* area) {
 }
 
 // False if the area is malformed: xrstor faulted and left the state undefined.
-bool restore(const void* area) {
+bool restore_extended(const void* area) {
   const u64 mask = extended_features();
   u32 failed;
   asm volatile(
@@ -51,10 +51,10 @@ void set_initial(u8* area) {
   std::memcpy(area + kMxcsrOffset, &kMxcsrInitial, sizeof(kMxcsrInitial));
 }
 
-void load(Cpu& cpu, ThreadContext& thread) {
-  if (!restore(thread.page->extended)) {
+void load_extended(Cpu& cpu, ThreadContext& thread) {
+  if (!restore_extended(thread.page->extended)) {
     set_initial(thread.page->extended);
-    if (!restore(thread.page->extended)) panic("the initial extended state cannot be loaded");
+    if (!restore_extended(thread.page->extended)) panic("the initial extended state cannot be loaded");
     if (cpu.context == &thread) spoil_exit(cpu);
   }
   cpu.fpu_owner = &thread;
@@ -63,10 +63,10 @@ void load(Cpu& cpu, ThreadContext& thread) {
 }
 
 // CR0.TS is clear. The owner's state goes to its page.
-void unload(Cpu& cpu) {
+void unload_extended(Cpu& cpu) {
   ThreadContext* const owner = cpu.fpu_owner;
   if (owner == nullptr) return;
-  save(owner->page->extended);
+  save_extended(owner->page->extended);
   owner->page->extended_valid = 1;
   cpu.fpu_owner = nullptr;
   // From here another processor may run the owner.
@@ -102,7 +102,7 @@ void fpu_save(ThreadContext& thread) {
   Cpu& cpu = this_cpu();
   if (cpu.fpu_owner != &thread) return;
   set_fpu_trap(cpu, false);
-  unload(cpu);
+  unload_extended(cpu);
   set_fpu_trap(cpu, true);  // a running thread that still wants it gets it back by #NM
 }
 
@@ -119,19 +119,19 @@ void fpu_switch(Cpu& cpu, ThreadContext* to) {
   if (to != nullptr && to->lazy_fpu) return set_fpu_trap(cpu, true);
   if (cpu.fpu_owner != nullptr) {
     set_fpu_trap(cpu, false);
-    unload(cpu);
+    unload_extended(cpu);
   }
   if (to == nullptr) return set_fpu_trap(cpu, true);
   set_fpu_trap(cpu, false);
-  load(cpu, *to);
+  load_extended(cpu, *to);
 }
 
 bool fpu_trap_fired(Cpu& cpu) {
   if (!cpu.fpu_trap || cpu.context == nullptr) return false;
   set_fpu_trap(cpu, false);
   if (cpu.fpu_owner == cpu.context) return true;
-  unload(cpu);
-  load(cpu, *cpu.context);
+  unload_extended(cpu);
+  load_extended(cpu, *cpu.context);
   return true;
 }
 
