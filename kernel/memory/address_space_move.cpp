@@ -62,7 +62,7 @@ Result<u64> AddressSpace::move_away(const MoveRequest& request, FlushBatch& batc
     TRY(clear_range(to, to + request.new_bytes, batch));
   else
     to = TRY(find_free(request.new_bytes, search_top_ > request.address ? search_top_ : end_address()));
-  if (request.old_bytes != 0) {
+  if (!keep) {
     TRY(cut(request.address));
     TRY(cut(old_end));
   }
