@@ -6,7 +6,7 @@
 #include <expected>
 #include <utility>
 
-#include "abi/error.h"
+#include "base/error.h"
 
 namespace hati {
 
