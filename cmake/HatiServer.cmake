@@ -31,3 +31,30 @@ function(hati_server name)
   target_link_options(${name} PRIVATE ${HATI_SERVER_LINK_FLAGS})
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} hati_runtime)
 endfunction()
+
+# hati_boot_image(name MANIFEST file PROGRAMS NAME=target...): build/name, the image that the kernel gets as its initial ram disk.
+# NAME is the path below .hati/; targets that do not exist are left out, which init then reports.
+function(hati_boot_image name)
+  if(HATI_HOST_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "MANIFEST" "PROGRAMS" ${ARGN})
+  set(pairs)
+  set(targets)
+  foreach(pair ${ARG_PROGRAMS})
+    string(REGEX MATCH "^([^=]+)=(.+)$" whole ${pair})
+    set(target ${CMAKE_MATCH_2})
+    if(TARGET ${target})
+      list(APPEND pairs "${CMAKE_MATCH_1}=$<TARGET_FILE:${target}>")
+      list(APPEND targets ${target})
+    else()
+      message(WARNING "${name} has no ${CMAKE_MATCH_1}")
+    endif()
+  endforeach()
+  add_custom_command(
+    OUTPUT ${CMAKE_BINARY_DIR}/${name}
+    COMMAND python3 ${CMAKE_SOURCE_DIR}/servers/boot_image.py llvm-objcopy-19 ${CMAKE_BINARY_DIR}/${name} ${ARG_MANIFEST} ${pairs}
+    DEPENDS ${targets} ${ARG_MANIFEST} ${CMAKE_SOURCE_DIR}/servers/boot_image.py ${CMAKE_SOURCE_DIR}/tools/hati/initramfs.py
+    VERBATIM)
+  add_custom_target(${name}_target ALL DEPENDS ${CMAKE_BINARY_DIR}/${name})
+endfunction()

@@ -142,7 +142,8 @@ class Client {
   Client() = default;
   explicit Client(Channel channel) : channel_(std::move(channel)) {}
 
-  // `in`: payload and handles to send (they move); `out`: receives the reply's. Either may be null.
+  // `in`: payload and handles to send (they move); `out`: receives the reply's (kTooBig without it if there are
+  // any). Either may be null.
   template <Request R>
   Task<Result<typename R::Reply>> call(R request, Attachments* in = nullptr, Attachments* out = nullptr) {
     typename R::Reply reply{};
