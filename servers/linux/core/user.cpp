@@ -131,7 +131,16 @@ SysResult<usize> IoBuffer::copy_in(void* to, usize bytes) {
 }
 
 SysResult<usize> IoBuffer::fill_zero(usize bytes) {
-  return each(bytes, [&](u64 address, usize, usize part) { return memory_.write_some(address, kZeroes, std::min(part, sizeof kZeroes)); });
+  usize done = 0;
+  while (done < bytes && left_ > 0) {
+    const usize piece = std::min(bytes - done, sizeof kZeroes);
+    const SysResult<usize> moved = each(piece, [&](u64 address, usize, usize part) { return memory_.write_some(address, kZeroes, part); });
+    if (!moved && done == 0) return moved;
+    if (!moved) break;
+    done += *moved;
+    if (*moved < piece) break;
+  }
+  return done;
 }
 
 SysResult<usize> IoBuffer::copy_from_memory(Handle memory, u64 offset, usize bytes) {

@@ -109,6 +109,17 @@ class IoBuffer {
   IoBuffer& operator=(const IoBuffer&) = delete;
 
   u64 left() const { return left_; }
+  // A place to go back to: what was moved since is moved again.
+  struct Mark {
+    std::span<const Range> ranges;
+    u64 position, left;
+  };
+  Mark mark() const { return {ranges_, position_, left_}; }
+  void rewind(const Mark& mark) {
+    ranges_ = mark.ranges;
+    position_ = mark.position;
+    left_ = mark.left;
+  }
   // At most `bytes` of what is left will be used (file size limits).
   void limit(u64 bytes) {
     if (bytes < left_) left_ = bytes;

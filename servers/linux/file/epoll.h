@@ -3,6 +3,7 @@
 // All links between files, items and instances are guarded by one lock (epoll_lock), ready lists by the instance's own.
 #pragma once
 
+#include <cstdio>
 #include <map>
 #include <vector>
 
@@ -29,6 +30,7 @@ class EpollItem {
  private:
   friend class EpollFile;
   friend class File;
+  friend void forget_watched_file(File& file);
   struct Link : CallbackLink {
     EpollItem* item = nullptr;
   };
@@ -57,6 +59,7 @@ class EpollFile final : public File {
 
   u32 poll() override;
   WaitQueue* poll_queue() override { return &queue_; }
+  WaitQueue& queue() { return queue_; }
   void on_release() override;
   std::string description() const override { return "anon_inode:[eventpoll]"; }
   std::string info() const override;
@@ -69,6 +72,8 @@ class EpollFile final : public File {
 
   void mark_ready(EpollItem& item, bool wake);
   void unlink_ready(EpollItem& item) HATI_REQUIRES(lock_);
+  u32 poll_locked();
+  static u32 poll_item(const EpollItem& item);
   void detach(EpollItem& item);
   // Instances watched by this one, through how many levels; kLOOP beyond 5 or if `target` is among them.
   static int depth(const EpollFile& from, const EpollFile* target, int level);

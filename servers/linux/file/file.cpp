@@ -32,9 +32,9 @@ Task<SysResult<i64>> File::ioctl(Thread& thread, u32 request, u64 argument) { co
 
 Task<SysResult<>> File::sync(bool data_only) { co_return fail(Errno::kINVAL); }
 
-void File::on_close(const FdTable& owner) {
+void File::on_close(const FdTable& table) {
   if (!inode_) return;
-  if (FileLocks* locks = inode_->locks_if_any()) locks->release_owner(owner);
+  if (FileLocks* locks = inode_->locks_if_any()) locks->release_owner(table);
 }
 
 SysResult<Attributes> File::attributes() const {

@@ -95,6 +95,9 @@ class File : public RefCounted<File> {
   // Ready bits now, and the queue that is woken when they change (null: always ready, never changes: epoll answers EPERM).
   virtual u32 poll() { return kPollIn | kPollOut | kPollRdNorm | kPollWrNorm; }
   virtual WaitQueue* poll_queue() { return nullptr; }
+  // The same as the asking thread sees it: a signalfd shows everybody his own signals.
+  virtual u32 poll_for(Thread& thread) { return poll(); }
+  virtual WaitQueue* poll_queue_for(Thread& thread) { return poll_queue(); }
 
   // May sleep (drain of a tty, file locks of drivers). Generic requests (FIONBIO, FIOCLEX ...) are handled before this.
   virtual Task<SysResult<i64>> ioctl(Thread& thread, u32 request, u64 argument);
@@ -135,6 +138,7 @@ class File : public RefCounted<File> {
   virtual class EpollFile* as_epoll() { return nullptr; }
   virtual class TerminalFile* as_terminal() { return nullptr; }
   virtual class SocketFile* as_socket() { return nullptr; }
+  virtual File* as_signal() { return nullptr; }  // a signalfd
 
   // Owner for SIGIO (F_SETOWN): pid > 0, process group < 0; and the signal to send (F_SETSIG, 0 = SIGIO).
   std::atomic<i32> owner{0};
@@ -143,6 +147,7 @@ class File : public RefCounted<File> {
   // Items of epoll instances that watch this file; removed when it is released (file/epoll.cpp).
   void add_watcher(EpollItem& item);
   void remove_watcher(EpollItem& item);
+  EpollItem* first_watcher() const { return watchers_; }
 
  protected:
   std::atomic<u32> flags_;

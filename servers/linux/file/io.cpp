@@ -32,12 +32,13 @@ SysResult<usize> write_file_now(Thread& thread, File& file, IoBuffer& from, u32 
 Task<SysResult<usize>> read_file(Thread& thread, File& file, IoBuffer& to, u32 flags) {
   IoContext context{.thread = &thread, .flags = flags, .nonblock = file.nonblocking() || (flags & kRwNoWait) != 0};
   Waiter waiter(&thread);
-  WaitQueue* queue = file.poll_queue();
+  WaitQueue* queue = file.poll_queue_for(thread);
   if (queue != nullptr && !context.nonblock) waiter.add(*queue, kReadEvents);
   for (;;) {
     const SysResult<usize> result = file.read(context, to);
     if (result || result.error() != Errno::kAGAIN || context.nonblock || queue == nullptr) co_return result;
     const SysResult<> woken = co_await waiter.wait(context.deadline);
+    context.retry = true;
     context.timed_out = !woken && woken.error() == Errno::kTIMEDOUT;
     if (!woken && !context.timed_out) co_return fail(woken.error());
   }
@@ -46,7 +47,7 @@ Task<SysResult<usize>> read_file(Thread& thread, File& file, IoBuffer& to, u32 f
 Task<SysResult<usize>> write_file(Thread& thread, File& file, IoBuffer& from, u32 flags) {
   IoContext context{.thread = &thread, .flags = flags, .nonblock = file.nonblocking() || (flags & kRwNoWait) != 0};
   Waiter waiter(&thread);
-  WaitQueue* queue = file.poll_queue();
+  WaitQueue* queue = file.poll_queue_for(thread);
   if (queue != nullptr && !context.nonblock) waiter.add(*queue, kWriteEvents);
   const auto partial = [&](Errno error) -> SysResult<usize> {
     if (context.done > 0) return context.done;
@@ -62,6 +63,7 @@ Task<SysResult<usize>> write_file(Thread& thread, File& file, IoBuffer& from, u3
     if (result.error() == Errno::kPIPE) raise_signal(thread, kSigPipe);
     if (result.error() != Errno::kAGAIN || context.nonblock || queue == nullptr) co_return partial(result.error());
     const SysResult<> woken = co_await waiter.wait(context.deadline);
+    context.retry = true;
     context.timed_out = !woken && woken.error() == Errno::kTIMEDOUT;
     if (!woken && !context.timed_out) co_return partial(woken.error());
   }

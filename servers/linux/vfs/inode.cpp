@@ -13,6 +13,19 @@ std::atomic<u32> next_device{1};  // minor number under major 0
 }
 
 FileSystem::FileSystem() : device_(next_device.fetch_add(1, std::memory_order_relaxed)) {}
+FileSystem::~FileSystem() = default;
+
+Ref<Dentry> FileSystem::share_root(Ref<Dentry> offered) {
+  SpinGuard guard(root_lock_);
+  if (!root_dentry_) root_dentry_ = std::move(offered);
+  return root_dentry_;
+}
+
+void FileSystem::forget_root() {
+  Ref<Dentry> root;
+  SpinGuard guard(root_lock_);
+  std::swap(root, root_dentry_);
+}
 
 Inode::Inode(FileSystem& file_system) : file_system_(file_system) {}
 Inode::~Inode() { delete locks_.load(std::memory_order_acquire); }

@@ -17,6 +17,7 @@
 namespace hati::linux {
 
 class Credentials;
+class Dentry;
 class FileLocks;
 class FileSystem;  // one mounted instance: a superblock
 class Pipe;
@@ -148,7 +149,7 @@ class Inode : public RefCounted<Inode> {
 // A superblock.
 class FileSystem : public RefCounted<FileSystem> {
  public:
-  virtual ~FileSystem() = default;
+  virtual ~FileSystem();
   static void destroy(FileSystem* file_system) { delete file_system; }
 
   virtual const char* type_name() const = 0;
@@ -159,6 +160,9 @@ class FileSystem : public RefCounted<FileSystem> {
   };
   virtual Statistics statistics() = 0;
   virtual SysResult<> remount(std::string_view options) { return {}; }
+  // The dentry of the root: the first one offered.
+  Ref<Dentry> share_root(Ref<Dentry> offered);
+  void forget_root();
   // What is reachable only through cycles or names goes when the last mount does.
   virtual void shut_down() {}
 
@@ -171,6 +175,8 @@ class FileSystem : public RefCounted<FileSystem> {
 
  private:
   u32 device_;
+  SpinLock root_lock_;
+  Ref<Dentry> root_dentry_ HATI_GUARDED_BY(root_lock_);
 };
 
 }  // namespace hati::linux

@@ -17,6 +17,7 @@ Mount::Mount(Ref<FileSystem> file_system, Ref<Dentry> root, std::string source, 
 
 Mount::~Mount() {
   if (file_system_->mounts.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  file_system_->forget_root();
   DentryCache::instance().forget(*file_system_);
   file_system_->shut_down();
 }
