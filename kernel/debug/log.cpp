@@ -13,7 +13,6 @@ namespace {
 constinit std::array<char, 4096> first_storage{};
 constinit Spinlock log_lock;
 constinit LogBuffer buffer HATI_GUARDED_BY(log_lock){first_storage};
-constinit std::atomic<bool> console{true};
 constinit std::atomic<bool> errors_only{false};
 
 constexpr u64 kNsPerSecond = 1'000'000'000;
@@ -29,7 +28,7 @@ void log_line(LogLevel level, std::string_view text) {
   buffer.append(stamp.view());
   buffer.append(text);
   buffer.append("\n");
-  if (!console.load(std::memory_order_relaxed) || (errors_only.load(std::memory_order_relaxed) && level != LogLevel::kError)) return;
+  if (errors_only.load(std::memory_order_relaxed) && level != LogLevel::kError) return;
   if (level == LogLevel::kDebug) return;
   serial_write(stamp.view());
   serial_write(text);
@@ -41,7 +40,7 @@ usize log_read(u64& sequence, std::span<char> out) {
   return buffer.read(sequence, out);
 }
 
-void log_release_console() { console.store(false, std::memory_order_relaxed); }
+void log_release_console() { errors_only.store(true, std::memory_order_relaxed); }
 
 void log_configure(const CommandLine& line) { errors_only.store(line.quiet, std::memory_order_relaxed); }
 

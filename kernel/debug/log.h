@@ -24,7 +24,7 @@ void log(LogLevel level, FormatString<Args...> format, const Args&... args) {
 // `sequence` becomes the position behind it. 0 at the end.
 usize log_read(u64& sequence, std::span<char> out);
 
-// A UART driver has taken over the serial port: lines go into the buffer only (panics still use the port).
+// A UART driver has taken over the serial port: from now on only errors and panics are written there.
 void log_release_console();
 
 }  // namespace hati

@@ -6,7 +6,7 @@
 namespace hati {
 namespace {
 
-constexpr u16 kPort = 0x3f8;
+constexpr u16 kPort = kSerialConsolePort;
 // 16550 registers, offsets from the port.
 constexpr u16 kData = 0, kInterruptEnable = 1, kFifoControl = 2, kLineControl = 3, kModemControl = 4, kLineStatus = 5, kScratch = 7;
 constexpr u64 kTransmitterReady = 1 << 5;

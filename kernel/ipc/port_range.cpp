@@ -2,6 +2,8 @@
 #include "kernel/ipc/port_range.h"
 
 #include "kernel/arch/arch.h"
+#include "kernel/debug/log.h"
+#include "kernel/debug/serial_console.h"
 #include "kernel/memory/object_cache.h"
 
 namespace hati {
@@ -16,6 +18,7 @@ constexpr u64 kPorts = 65536;
 
 Result<Ref<PortRange>> PortRange::create(u64 first, u64 count) {
   if (count == 0 || first >= kPorts || count > kPorts - first) return fail(Error::kInvalidArgument);
+  if (first <= kSerialConsolePort && kSerialConsolePort < first + count) log_release_console();  // a driver takes the port over
   return port_range_cache.make(static_cast<u32>(first), static_cast<u32>(count));
 }
 
