@@ -18,14 +18,14 @@ function(hati_server_library name)
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
 endfunction()
 
-# hati_server(name FOLDER servers|drivers SOURCES ... LIBRARIES ...): one program, build/FOLDER/name. Linked with hati_runtime.
+# hati_server(name FOLDER servers|drivers SOURCES ... LIBRARIES ...): one program, build/native/FOLDER/name. Linked with hati_runtime.
 function(hati_server name)
   if(HATI_HOST_TESTS)
     return()
   endif()
   cmake_parse_arguments(ARG "" "FOLDER" "SOURCES;LIBRARIES" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
-  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/${ARG_FOLDER})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/native/${ARG_FOLDER})
   target_compile_options(${name} PRIVATE ${HATI_WARNINGS} ${HATI_SERVER_FLAGS})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_options(${name} PRIVATE ${HATI_SERVER_LINK_FLAGS})
