@@ -31,6 +31,7 @@ TEST(alarm_sends_sigalrm) {
   CHECK_EQ(last.si_code, SI_KERNEL);
   CHECK(now_ms() - start >= 1000);
   CHECK_SIGNALED(wait_status(spawn([] {
+                   signal(SIGALRM, SIG_DFL);
                    alarm(1);
                    pause();
                  })),
