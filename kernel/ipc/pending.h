@@ -32,7 +32,7 @@ using AutoUnlink = boost::intrusive::link_mode<boost::intrusive::auto_unlink>;
 using RingHook = boost::intrusive::list_base_hook<boost::intrusive::tag<RingTag>, AutoUnlink>;
 using TargetHook = boost::intrusive::list_base_hook<boost::intrusive::tag<TargetTag>, AutoUnlink>;
 
-class PendingOperation : public RingHook, public TargetHook, public Timer {
+class PendingOperation final : public RingHook, public TargetHook, public Timer {
  public:
   // Embedded in `keeper`: it only carries completions while a ring is full, and keeps its keeper alive then.
   explicit PendingOperation(Object* keeper) : keeper_(keeper) {}
@@ -49,12 +49,15 @@ class PendingOperation : public RingHook, public TargetHook, public Timer {
 
   // True for exactly one caller; call it with the lock held under which the operation was found.
   bool claim() { return !claimed_.exchange(true, std::memory_order_acq_rel); }
+  bool claimed() const { return claimed_.load(std::memory_order_acquire); }
 
   // By who claimed it, without locks: unlinks it, posts the completion, wakes the ring's thread, lets the operation go.
   void finish(i64 result, u64 value0 = 0, u64 value1 = 0);
   void finish(Error error, u64 value0 = 0, u64 value1 = 0) { finish(-static_cast<i64>(error), value0, value1); }
   // For an operation that was never tracked: completes it.
   void finish_untracked(i64 result, u64 value0 = 0, u64 value1 = 0);
+  // For one that was never tracked: no completion.
+  void discard() { release(); }
 
   Ring& ring() const { return *ring_; }
   u64 user_data() const { return completion_.user_data; }

@@ -210,7 +210,7 @@ void Ring::close() {
   }
   if (waiter != nullptr && waiter->claim_wake()) {
     waiter->page->rax = static_cast<u64>(-static_cast<i64>(Error::kTerminated));
-    waiter->stop_waiting();
+    waiter->stop_waiting(false);
     make_runnable(*waiter);
   }
   while (PendingOperation* operation = take_first()) operation->finish(Error::kCancelled);

@@ -11,6 +11,7 @@ namespace hati {
 namespace {
 
 constinit ObjectCache<Process> process_cache;
+constinit ObjectCache<CrashReport> crash_cache;
 
 // A process may use all of memory but not wrap the counters: what is kept back for servers and the kernel protects these.
 constexpr u64 kQuotaBytes = u64{1} << 40;
@@ -19,11 +20,31 @@ constexpr u64 kQuotaObjects = u64{1} << 22;
 }  // namespace
 
 Process::Process(SpaceFlags flags, Ref<Quota> quota, Ref<Process> supervisor)
-    : AddressSpace(flags, std::move(quota)), supervisor_(std::move(supervisor)) {}
+    : AddressSpace(flags, std::move(quota), this), supervisor_(std::move(supervisor)) {}
 
 Process::~Process() {
+  if (CrashReport* report = crash_.load(std::memory_order_relaxed)) crash_cache.destroy(report);
   for (auto& slot : trap_rings_)
     if (Ring* ring = slot.load(std::memory_order_relaxed)) ring->unref();
+}
+
+void Process::record_crash(const ThreadState& state, u64 thread_koid) {
+  auto made = crash_cache.construct();
+  if (!made) return;  // without memory the one line in the log has to do
+  CrashReport& report = **made;
+  report = {};
+  report.state = state;
+  report.thread_koid = thread_koid;
+  u64 frame = state.rbp;
+  while (report.frame_count < std::size(report.frames)) {
+    u64 words[2];  // the caller's frame pointer, the return address
+    if (frame % sizeof(u64) != 0 || !copy_in(frame, words, sizeof words) || words[1] == 0) break;
+    report.frames[report.frame_count++] = words[1];
+    if (words[0] <= frame) break;  // stacks grow down: anything else is not a chain
+    frame = words[0];
+  }
+  CrashReport* expected = nullptr;
+  if (!crash_.compare_exchange_strong(expected, &report, std::memory_order_acq_rel)) crash_cache.destroy(&report);
 }
 
 void Process::release_storage() { process_cache.destroy(this); }

@@ -32,6 +32,11 @@ class Process final : public AddressSpace, private Deferred {
   u32 thread_count() const { return thread_count_.load(std::memory_order_relaxed); }
   SpaceInfo full_info();
 
+  // A native thread failed: keeps its state for kSpaceReadCrash, unless there is a report already.
+  void record_crash(const ThreadState& state, u64 thread_koid) HATI_EXCLUDES(state_lock_);
+  // nullptr: no thread has failed. Constant once it is there.
+  const CrashReport* crash_report() const { return crash_.load(std::memory_order_acquire); }
+
   Process* supervisor() const { return supervisor_.get(); }
   // Traps of threads that this process supervises complete into this ring on that CPU; nullptr: into the ring of the resume.
   Ring* trap_ring(u32 cpu) const { return trap_rings_[cpu].load(std::memory_order_acquire); }
@@ -79,6 +84,7 @@ class Process final : public AddressSpace, private Deferred {
   bool essential_ = false;
   std::atomic<bool> dying_{false};
   std::atomic<u32> thread_count_{0};
+  std::atomic<CrashReport*> crash_{nullptr};               // owned
   std::array<std::atomic<Ring*>, kCpusMax> trap_rings_{};  // own references, until the destructor
 
   Spinlock state_lock_;

@@ -323,6 +323,8 @@ void yield_current() {
 
 void note_deferred() { scheduler_at(this_cpu().id).attention.fetch_or(CpuScheduler::kDeferred, std::memory_order_relaxed); }
 
+void program_deferred_tick(Cpu& cpu) { arm(cpu, scheduler_at(cpu.id), 0); }
+
 void add_timer(Timer& timer, u64 deadline_ns) {
   Cpu& cpu = this_cpu();
   CpuScheduler& cs = scheduler_at(cpu.id);

@@ -82,6 +82,8 @@ Thread* switch_away(Cpu& cpu);
 // The current, supervised thread traps. Completes its resume and switches, directly to the supervisor if that waits on this CPU.
 Thread* trap_supervised(Cpu& cpu, Thread& thread, Trap trap, u64 detail);
 void scheduler_timer(Cpu& cpu);  // the timer interrupt
+// An idle CPU with deferred work lets interrupts in and goes on at once.
+void program_deferred_tick(Cpu& cpu);
 
 struct ThreadCounts {
   u32 runnable, running;

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/call/table.h"
+#include "kernel/ipc/port_range.h"
+#include "kernel/ipc/ring.h"
+#include "kernel/thread/scheduler.h"
+
+namespace hati {
+
+namespace {
+
+constexpr u64 kSyscallBytes = 2;  // of the instruction: a restarted call executes it again
+
+i64 raw(Error error) { return -static_cast<i64>(error); }
+
+CallArguments arguments_of(const ThreadPage& page) { return {page.rdi, page.rsi, page.rdx, page.r10, page.r8, page.r9}; }
+
+// The one call that waits. The fast path of supervisors: kept apart from the table.
+Thread* ring_enter(Cpu& cpu, Thread& thread) {
+  ThreadPage& page = *thread.page;
+  Process& process = thread.process();
+  const auto ring = page.rdi > ~u32{0} ? Result<Ref<Ring>>(fail(Error::kBadHandle))
+                                       : process.handles().get<Ring>(static_cast<Handle>(page.rdi), Rights::kWait);
+  if (!ring || page.rsi > kRingEntriesMax || page.rdx > kRingEntriesMax || &(*ring)->owner() != &process) [[unlikely]] {
+    const Error error = !ring ? ring.error() : &(*ring)->owner() != &process ? Error::kNoRight : Error::kInvalidArgument;
+    page.rax = static_cast<u64>(raw(error));
+    return leave_kernel(cpu);
+  }
+  const auto entered = (*ring)->enter(thread, static_cast<u32>(page.rsi), static_cast<u32>(page.rdx), page.r10);
+  if (entered && entered->waits) return switch_away(cpu);
+  page.rax = entered ? entered->consumed : static_cast<u64>(raw(entered.error()));
+  end_enter();
+  return leave_kernel(cpu);
+}
+
+// A number that is not the kernel's: the thread's own call entry sees the registers as they were, with rcx and r11 as after `syscall`.
+void enter_call_entry(Thread& thread) {
+  ThreadPage& page = *thread.page;
+  if (thread.call_entry == 0) {
+    page.rax = static_cast<u64>(raw(Error::kUnknownCall));
+    return;
+  }
+  page.rcx = page.rip;
+  page.r11 = page.rflags;
+  page.rip = thread.call_entry;
+}
+
+}  // namespace
+
+Thread* dispatch_call(Cpu& cpu, Thread& thread) {
+  ThreadPage& page = *thread.page;
+  const u64 index = page.rax - kCallBase;
+  if (index == static_cast<u64>(Call::kRingEnter) - kCallBase) return ring_enter(cpu, thread);
+  if (index >= kCallCount) {
+    enter_call_entry(thread);
+    return leave_kernel(cpu);
+  }
+  Caller caller{cpu, thread, thread.process()};
+  const Result<u64> result = kCallTable[index].thunk(caller, arguments_of(page));
+  if (!result && result.error() == kRestart) {
+    page.rip -= kSyscallBytes;
+  } else {
+    page.rax = result ? *result : static_cast<u64>(raw(result.error()));
+  }
+  return leave_kernel(cpu);
+}
+
+Result<Ref<Process>> Caller::get_space(Handle handle, Rights needed) {
+  if (handle == kOwnSpace) return Ref<Process>(process);
+  auto space = TRY(get<AddressSpace>(handle, needed));
+  return Ref<Process>::adopt(static_cast<Process*>(space.release()));
+}
+
+Result<> Caller::check_resource(Handle handle, Rights needed) {
+  const auto resource = get<Resource>(handle, needed);
+  return resource ? Result<>{} : fail(resource.error());
+}
+
+Result<u64> Caller::publish(Ref<Object> object, Rights rights) { return process.handles().insert(HandleValue(std::move(object), rights)); }
+
+}  // namespace hati

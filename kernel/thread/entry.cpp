@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+// What happens on entry to the kernel, by reason: calls, exceptions, interrupts, and what an idle processor does.
+#include "kernel/arch/arch.h"
+#include "kernel/call/table.h"
+#include "kernel/debug/log.h"
+#include "kernel/ipc/interrupt.h"
+#include "kernel/memory/shootdown.h"
+#include "kernel/object/deferred.h"
+#include "kernel/thread/process.h"
+#include "kernel/thread/scheduler.h"
+#include "kernel/thread/system_statistics.h"
+#include "kernel/thread/thread.h"
+
+namespace hati {
+
+namespace {
+
+constexpr u32 kVectorPageFault = 14;
+constexpr u64 kIdleDeferredNs = 100'000;  // of deferred work, before interrupts are let in
+constinit PerCpu<std::atomic<u64>> page_faults;
+
+u64 fault_bits(FaultResult result) {
+  switch (result) {
+    case FaultResult::kResolved:
+    case FaultResult::kAccess: return 0;
+    case FaultResult::kUnmapped: return kFaultUnmapped;
+    case FaultResult::kBeyondEnd: return kFaultBeyondEnd;
+    case FaultResult::kNoMemory: return kFaultNoMemory;
+  }
+  return 0;
+}
+
+// A native thread fails: its process ends. The registers stay readable; init makes a report of them.
+Thread* crash(Cpu& cpu, Thread& thread, u32 vector, u64 error, u64 address) {
+  thread.note_fault(vector, error, address);
+  log(LogLevel::kError, "process {} thread {} failed: vector {} error {:x} address {:x} rip {:x} rsp {:x}", thread.process().koid(), thread.koid(),
+      vector, error, address, thread.page->rip, thread.page->rsp);
+  if (const auto state = thread.read_state()) thread.process().record_crash(*state, thread.koid());
+  thread.process().terminate(-1, ThreadEnd::kFaulted, thread.koid());
+  thread.exit_current(-1, ThreadEnd::kFaulted);
+  return leave_kernel(cpu);
+}
+
+Thread* raise(Cpu& cpu, Thread& thread, u32 vector, u64 error, u64 address) {
+  if (!thread.supervised()) return crash(cpu, thread, vector, error, address);
+  ThreadPage& page = *thread.page;
+  page.vector = vector;
+  page.error_code = error;
+  page.fault_address = address;
+  return trap_supervised(cpu, thread, Trap::kException, vector);
+}
+
+}  // namespace
+
+u64 page_fault_count() {
+  u64 sum = 0;
+  for (u32 cpu = 0; cpu < cpu_count(); ++cpu) sum += page_faults.at(cpu).load(std::memory_order_relaxed);
+  return sum;
+}
+
+extern "C" Thread* kernel_on_call(Cpu* cpu) {
+  Thread& thread = *cpu->current;
+  if (thread.supervised()) return trap_supervised(*cpu, thread, Trap::kCall, 0);
+  return dispatch_call(*cpu, thread);
+}
+
+extern "C" Thread* kernel_on_exception(Cpu* cpu, u32 vector, u64 error, u64 address) {
+  Thread& thread = *cpu->current;
+  if (vector != kVectorPageFault) return raise(*cpu, thread, vector, error, address);
+  std::atomic<u64>& count = page_faults.at(cpu->id);
+  count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  // Each thread's accesses are judged by its own space, also where another one's tables are loaded (attached servers).
+  const FaultResult result = thread.process().handle_fault(address, error);
+  if (result == FaultResult::kResolved) [[likely]] return leave_kernel(*cpu);
+  return raise(*cpu, thread, vector, error | fault_bits(result), address);
+}
+
+extern "C" Thread* kernel_on_interrupt(Cpu* cpu, u32 vector) {
+  if (vector == arch::kVectorTimer) {
+    scheduler_timer(*cpu);
+  } else if (vector == arch::kVectorIpiFirst + static_cast<u32>(arch::Ipi::kReschedule)) {
+    scheduler_at(cpu->id).attention.fetch_or(CpuScheduler::kReschedule, std::memory_order_relaxed);
+  } else if (vector == arch::kVectorIpiFirst + static_cast<u32>(arch::Ipi::kShootdown)) {
+    shootdown.on_interrupt();
+  } else if (vector == arch::kVectorIpiFirst + static_cast<u32>(arch::Ipi::kFpuSync)) {
+    if (cpu->fpu_owner != nullptr && cpu->fpu_owner != cpu->context) arch::fpu_save(*cpu->fpu_owner);
+  } else {
+    Interrupt::dispatch(vector);  // none: the line was given back while the interrupt was on its way
+  }
+  return leave_kernel(*cpu);
+}
+
+Thread* scheduler_idle(Cpu& cpu) {
+  const u64 end = arch::now_ns() + kIdleDeferredNs;
+  while (has_deferred_work() && scheduler_at(cpu.id).attention.load(std::memory_order_relaxed) == CpuScheduler::kDeferred) {
+    if (!run_deferred_piece()) scheduler_at(cpu.id).attention.fetch_and(~CpuScheduler::kDeferred, std::memory_order_relaxed);
+    if (arch::now_ns() > end) {
+      program_deferred_tick(cpu);
+      return nullptr;
+    }
+  }
+  return leave_kernel(cpu);
+}
+
+}  // namespace hati
