@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// What the test programs say to each other.
+#pragma once
+
+#include "runtime/rpc.h"
+
+namespace hati::native_tests {
+
+struct PingReply {
+  u64 value;
+  u64 process;  // differs after a restart
+};
+struct PingRequest {
+  static constexpr u32 kId = 1;
+  using Reply = PingReply;
+  u64 value;
+};
+
+// The server writes through a null pointer; the call ends with kPeerClosed.
+struct CrashRequest {
+  static constexpr u32 kId = 2;
+  using Reply = EmptyReply;
+  u64 reserved = 0;
+};
+
+// Payload and handles come back.
+struct MirrorRequest {
+  static constexpr u32 kId = 3;
+  using Reply = EmptyReply;
+  u64 reserved = 0;
+};
+
+using EchoProtocol = Protocol<PingRequest, CrashRequest, MirrorRequest>;
+
+// To the fuzzer: runs this many calls on each of its threads and answers when done.
+struct FuzzReply {
+  u64 calls, accepted;  // accepted: calls that the kernel carried out
+};
+struct FuzzRequest {
+  static constexpr u32 kId = 1;
+  using Reply = FuzzReply;
+  u64 seed, calls;
+};
+using FuzzProtocol = Protocol<FuzzRequest>;
+
+}  // namespace hati::native_tests
