@@ -28,6 +28,7 @@ inline constexpr char kStartupCommandLine[] = "command-line";  // Memory of one 
 inline constexpr char kStartupClock[] = "clock";            // Memory of one page: ClockPage, read-only
 
 // Everything needed to read the clock without the kernel; constant after boot, except that a sequence count guards it.
+// Where the processor has RDTSCP or RDPID, they give the CPU's number (IA32_TSC_AUX).
 // ns since boot = ((rdtsc - tsc_base) * multiplier) >> shift, with a 128-bit product.
 struct ClockPage {
   u32 sequence;  // odd while being changed

@@ -115,7 +115,7 @@ void start_other_cpus();                                // once, by the first on
 [[noreturn]] void enter_scheduler(Cpu& cpu);
 
 struct Features {
-  bool fsgsbase, smep, smap, umip, pge, pcid, invpcid, x2apic, xsaveopt, rdrand, rdseed, gigabyte_pages, avx, avx512, tsc_known;
+  bool fsgsbase, smep, smap, umip, pge, pcid, invpcid, x2apic, xsaveopt, rdrand, rdseed, gigabyte_pages, tsc_aux, avx, avx512, tsc_known;
 };
 const Features& features();
 

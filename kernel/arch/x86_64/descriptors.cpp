@@ -147,6 +147,7 @@ void load_descriptors(Cpu& cpu) {
       : "rax", "memory");
   write_msr(kMsrGsBase, reinterpret_cast<u64>(&cpu));
   write_msr(kMsrKernelGsBase, 0);
+  if (features().tsc_aux) write_msr(kMsrTscAux, cpu.id);  // for programs: RDTSCP and RDPID
   write_msr(kMsrStar, u64{SELECTOR_KERNEL_CODE} << 32 | u64{SELECTOR_USER_DATA - 8} << 48);
   write_msr(kMsrLstar, reinterpret_cast<u64>(&syscall_entry));
   write_msr(kMsrCstar, 0);

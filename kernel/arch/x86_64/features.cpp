@@ -24,9 +24,10 @@ constexpr u32 kEdxPge = 1 << 13, kEdxSse2 = 1 << 26, kEdxTsc = 1 << 4;
 }  // namespace leaf1
 namespace leaf7 {
 constexpr u32 kEbxFsGsBase = 1 << 0, kEbxSmep = 1 << 7, kEbxInvpcid = 1 << 10, kEbxAvx512 = 1 << 16, kEbxRdseed = 1 << 18, kEbxSmap = 1 << 20;
-constexpr u32 kEcxUmip = 1 << 2;
+constexpr u32 kEcxUmip = 1 << 2, kEcxRdpid = 1 << 22;
 }  // namespace leaf7
-constexpr u32 kExtended1EdxNx = 1 << 20, kExtended1EdxGigabytePages = 1 << 26, kExtended7EdxInvariantTsc = 1 << 8;
+constexpr u32 kExtended1EdxNx = 1 << 20, kExtended1EdxGigabytePages = 1 << 26, kExtended1EdxRdtscp = 1 << 27;
+constexpr u32 kExtended7EdxInvariantTsc = 1 << 8;
 constexpr u32 kXsaveOptEax = 1 << 0;
 constexpr u64 kXcr0X87 = 1 << 0, kXcr0Sse = 1 << 1, kXcr0Avx = 1 << 2, kXcr0Avx512 = 7 << 5;
 
@@ -72,6 +73,7 @@ void detect_features() {
            .rdrand = (one.ecx & leaf1::kEcxRdrand) != 0,
            .rdseed = (seven.ebx & leaf7::kEbxRdseed) != 0,
            .gigabyte_pages = (extended.edx & kExtended1EdxGigabytePages) != 0,
+           .tsc_aux = (extended.edx & kExtended1EdxRdtscp) != 0 || (seven.ecx & leaf7::kEcxRdpid) != 0,
            .avx = (one.ecx & leaf1::kEcxAvx) != 0,
            .avx512 = (seven.ebx & leaf7::kEbxAvx512) != 0,
            .tsc_known = false};

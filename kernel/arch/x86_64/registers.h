@@ -12,7 +12,7 @@ inline constexpr u64 kCr4Pae = 1 << 5, kCr4MachineCheck = 1 << 6, kCr4GlobalPage
                      kCr4Umip = 1 << 11, kCr4FsGsBase = 1 << 16, kCr4Xsave = 1 << 18, kCr4Smep = 1 << 20, kCr4Smap = 1 << 21;
 inline constexpr u32 kMsrApicBase = 0x1b, kMsrTscDeadline = 0x6e0, kMsrEfer = 0xc000'0080, kMsrStar = 0xc000'0081, kMsrLstar = 0xc000'0082,
                      kMsrCstar = 0xc000'0083, kMsrSyscallMask = 0xc000'0084, kMsrGsBase = 0xc000'0101, kMsrKernelGsBase = 0xc000'0102,
-                     kMsrX2ApicFirst = 0x800, kMsrPat = 0x277;
+                     kMsrX2ApicFirst = 0x800, kMsrPat = 0x277, kMsrTscAux = 0xc000'0103;
 inline constexpr u64 kEferSyscall = 1 << 0, kEferNoExecute = 1 << 11;
 inline constexpr u64 kRflagsTrap = 1 << 8, kRflagsInterrupt = 1 << 9, kRflagsDirection = 1 << 10, kRflagsNested = 1 << 14,
                      kRflagsResume = 1 << 16, kRflagsAlignmentCheck = 1 << 18, kRflagsIopl = 3 << 12;

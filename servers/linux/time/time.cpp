@@ -21,9 +21,13 @@ KernelTimeval to_timeval(u64 ns) { return {static_cast<i64>(ns / kNsPerSecond), 
 
 u64 deadline_after(u64 ns) { return ns >= kNsMax ? kNever : now_ns() + ns; }
 
+SysResult<u64> read_ns(UserMemory memory, UserPtr<const KernelTimespec> from) { return to_ns(TRY(memory.get(from))); }
+
+SysResult<u64> read_ns(UserMemory memory, UserPtr<const KernelTimeval> from) { return to_ns(TRY(memory.get(from))); }
+
 SysResult<u64> read_timeout(UserMemory memory, UserPtr<const KernelTimespec> timeout) {
   if (!timeout) return kNever;
-  return deadline_after(TRY(to_ns(TRY(memory.get(timeout)))));
+  return deadline_after(TRY(read_ns(memory, timeout)));
 }
 
 }  // namespace hati::linux

@@ -21,6 +21,9 @@ KernelTimeval to_timeval(u64 ns);
 
 // The monotonic deadline `ns` from now; kNever when that is beyond kNsMax.
 u64 deadline_after(u64 ns);
+// A time in program memory, in ns.
+SysResult<u64> read_ns(UserMemory memory, UserPtr<const KernelTimespec> from);
+SysResult<u64> read_ns(UserMemory memory, UserPtr<const KernelTimeval> from);
 // An optional relative time-out in program memory: null means kNever.
 SysResult<u64> read_timeout(UserMemory memory, UserPtr<const KernelTimespec> timeout);
 
