@@ -8,6 +8,7 @@
 #include "runtime/bridge/bridge.h"
 #include "runtime/call.h"
 #include "runtime/spinlock.h"
+#include "runtime/startup.h"
 
 extern "C" void hati_thread_entry();
 extern "C" [[noreturn]] void hati_thread_exit(hati::u32* clear_tid, hati::u64 ring, hati::u32 submit, hati::u32 code);
@@ -55,6 +56,14 @@ ThreadRecord* claim_record() {
   return nullptr;
 }
 
+// A new thread runs at its creator's priority.
+u32 own_priority() {
+  Handle self = current_thread().thread;
+  if (self == kNoHandle) self = startup_handle(kStartupThread);
+  ThreadInfo info{};
+  return call::thread_info(self, info) ? info.priority : u32{kPriorityFair};
+}
+
 constexpr u64 kThreadFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_SIGHAND | CLONE_THREAD | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
 
 // `stack`: the new thread's stack pointer.
@@ -71,7 +80,7 @@ i64 create_thread(const Frame& f, u64 flags, u64 stack, u64 parent_tid, u64 chil
   *reinterpret_cast<ThreadRecord**>(tls + (reinterpret_cast<u64>(&own_record) - thread_pointer())) = record;
 
   ThreadRequest request{.entry = reinterpret_cast<u64>(&hati_thread_entry), .stack = stack - sizeof(Frame), .argument = reinterpret_cast<u64>(child),
-                        .fs_base = tls, .priority = kPriorityServer};
+                        .fs_base = tls, .priority = own_priority()};
   const auto made = call::thread_create(kOwnSpace, request);
   if (!made) {
     record->used = false;

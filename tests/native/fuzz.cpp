@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Random native calls from a process that holds next to nothing: wild numbers, handles, addresses and lengths, and the near misses of good ones.
-// What would end this very process on success (leaving, unmapping its own code) is aimed at a scratch space instead.
+// What would end this very process on success (leaving, unmapping its own code, a thread at a wild address) is aimed at a scratch space.
 #include <random>
 #include <thread>
 
@@ -61,7 +61,7 @@ bool creates_handle(Call call) {
 bool endangers_self(Call call) {
   switch (call) {
     case Call::kSpaceUnmap: case Call::kSpaceProtect: case Call::kSpaceMap: case Call::kSpaceMove: case Call::kSpaceDiscard: case Call::kSpaceClear:
-    case Call::kSpaceTerminate: case Call::kSpaceClone: case Call::kSpaceSetLimit: case Call::kCompareExchange: case Call::kCopy: case Call::kSpaceSetTrapRing: return true;
+    case Call::kThreadCreate: case Call::kSpaceTerminate: case Call::kSpaceClone: case Call::kSpaceSetLimit: case Call::kCompareExchange: case Call::kCopy: case Call::kSpaceSetTrapRing: return true;
     default: return false;
   }
 }
