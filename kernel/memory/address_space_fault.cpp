@@ -145,14 +145,13 @@ FaultResult AddressSpace::resolve_memory(Mapping& mapping, u64 page, Table::Slot
     frames.free(*copy);
     return found.error() == Error::kNotFound ? FaultResult::kBeyondEnd : FaultResult::kNoMemory;
   }
+  // A hole gets its page now, though only read: the zero frame in its place would hide what others write to the object later. No page is
+  // written back yet, so a shared page that may be written is entered as such at once.
   const auto enter = [&](Memory::PageView view) HATI_NO_THREAD_SAFETY_ANALYSIS {
-    // No page is written back yet, so a shared page that may be written is entered as such at once.
-    const bool writable = mapping.shared() && !view.hole;
-    if (slot.entry != 0 && Pte::Present::is_set(slot.entry) && Pte::frame(slot.entry) != view.frame) batch.page(page);
-    if (!view.hole && (slot.entry == 0 || Pte::frame(slot.entry) == zero_page())) ++shared_pages_;
-    table(batch).set(slot, view.frame.value | entry_bits(mapping, writable) | (write ? kWritten : kSeen));
+    if (slot.entry == 0) ++shared_pages_;
+    table(batch).set(slot, view.frame.value | entry_bits(mapping, mapping.shared()) | (write ? kWritten : kSeen));
   };
-  const auto found = memory.with_page(index, write, enter);
+  const auto found = memory.with_page(index, true, enter);
   if (!found) return found.error() == Error::kNotFound ? FaultResult::kBeyondEnd : FaultResult::kNoMemory;
   if (!write) enter_around(mapping, page, slot);
   return FaultResult::kResolved;

@@ -61,16 +61,16 @@ Result<Ref<Memory>> Memory::create_contiguous(Ref<Quota> quota, u64 bytes) {
 
 Result<Memory::PageView> Memory::page(u64 index, bool make) {
   if (index >= bytes() >> kPageShift) return fail(Error::kNotFound);
-  if (kind_ != Kind::kAnonymous) return PageView{base_ + (index << kPageShift), false};
-  if (const PhysAddr found = pages_.find(index); found.value != 0) return PageView{found, false};
-  if (!make) return PageView{zero_page(), true};
+  if (kind_ != Kind::kAnonymous) return PageView{base_ + (index << kPageShift)};
+  if (const PhysAddr found = pages_.find(index); found.value != 0) return PageView{found};
+  if (!make) return PageView{zero_page()};
   Charge charge = TRY(Charge::make(quota_, kPageSize, 0));
   Frame frame = TRY(Frame::allocate(0, FrameFlags::kZeroed));
   TRY(pages_.insert(index, frame.address()));
   frames.page(frame.address()).state = PageState::kMemory;
   total_pages_.fetch_add(1, std::memory_order_relaxed);
   charge.keep();
-  return PageView{frame.release(), false};
+  return PageView{frame.release()};
 }
 
 bool Memory::take_pages(u64 first, u64 end) {
@@ -86,6 +86,7 @@ bool Memory::take_pages(u64 first, u64 end) {
     ++count;
     first = *index;
   }
+  if (count != 0) more_doomed_ = true;
   total_pages_.fetch_sub(count, std::memory_order_relaxed);
   if (quota_) quota_->uncharge(u64{count} << kPageShift);
   return all;
@@ -123,7 +124,6 @@ Result<> Memory::discard(u64 offset, u64 bytes) {
     if (first < end) {
       all = take_pages(first >> kPageShift, end >> kPageShift);
       doomed_range_ = {std::min(doomed_range_.first, first >> kPageShift), std::max(doomed_range_.end, end >> kPageShift)};
-      more_doomed_ = more_doomed_ || !doomed_.empty();
     }
   }
   TRY(invalidate());

@@ -63,10 +63,10 @@ class Memory final : public Object {
   // Pages of all anonymous Memory objects, for SystemInfo::memory_cache.
   static u64 total_resident_bytes() { return total_pages_.load(std::memory_order_relaxed) << kPageShift; }
 
-  // For AddressSpace. `index`: page number. kBeyondEnd is kNotFound here; a hole read gives the zero frame if `make` is false.
+  // For AddressSpace. `index`: page number; kNotFound beyond the end. A hole is the zero frame if `make` is false: for reading only, not for
+  // mapping.
   struct PageView {
     PhysAddr frame;
-    bool hole;  // the zero frame stands in for it: map read-only
   };
   // Calls `use(PageView)` with the pages locked, so that the page cannot go away while it is being mapped or copied.
   template <class F>

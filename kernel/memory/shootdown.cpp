@@ -3,6 +3,7 @@
 // the flush covers it, and requests made later have larger numbers. When all entries of `batches_` are in use, a request joins the newest.
 #include "kernel/memory/shootdown.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "kernel/memory/frames.h"
@@ -103,8 +104,10 @@ void Shootdown::request(FlushBatch& batch, u64 cpus) {
       place->page_count = batch.page_count_;
       place->pages = batch.pages_;
     }
+    // Processors that still owe an older flush will see this request, too, when they come for it.
+    const u64 owing = remaining(batch.ticket_);
     batch.ticket_.sequence.store(sequence, std::memory_order_relaxed);
-    batch.ticket_.cpus.fetch_or(cpus, std::memory_order_release);
+    batch.ticket_.cpus.store(owing | cpus, std::memory_order_release);
   }
   send(cpus);
 }
@@ -175,34 +178,39 @@ bool Shootdown::done(u64 sequence, u64 cpus) const {
   return true;
 }
 
+// The processors of a ticket that have not acknowledged it.
+u64 Shootdown::remaining(const FlushTicket& ticket) const {
+  const u64 sequence = ticket.sequence.load(std::memory_order_relaxed);
+  u64 owing = 0;
+  for (u64 cpus = ticket.cpus.load(std::memory_order_relaxed); cpus != 0; cpus &= cpus - 1)
+    if (acknowledged_[std::countr_zero(cpus)].load(std::memory_order_acquire) < sequence) owing |= cpus & -cpus;
+  return owing;
+}
+
 bool Shootdown::pending(FlushTicket& ticket) {
-  const u64 cpus = ticket.cpus.load(std::memory_order_acquire);
-  if (cpus == 0) return false;
-  if (!done(ticket.sequence.load(std::memory_order_relaxed), cpus)) return true;
-  Guard guard(lock_);  // against a request that comes between the look and the store
-  if (!done(ticket.sequence.load(std::memory_order_relaxed), ticket.cpus.load(std::memory_order_relaxed))) return true;
-  ticket.cpus.store(0, std::memory_order_release);
-  return false;
+  if (ticket.cpus.load(std::memory_order_acquire) == 0) return false;
+  Guard guard(lock_);
+  const u64 owing = remaining(ticket);
+  ticket.cpus.store(owing, std::memory_order_release);
+  return owing != 0;
 }
 
 void Shootdown::join(FlushTicket& ticket, const FlushTicket& other) {
   if (other.cpus.load(std::memory_order_acquire) == 0) return;
   Guard guard(lock_);
-  const u64 sequence = other.sequence.load(std::memory_order_relaxed);
-  if (sequence > ticket.sequence.load(std::memory_order_relaxed)) ticket.sequence.store(sequence, std::memory_order_relaxed);
-  ticket.cpus.fetch_or(other.cpus.load(std::memory_order_relaxed), std::memory_order_release);
+  const u64 owing = remaining(ticket) | remaining(other);
+  const u64 sequence = std::max(ticket.sequence.load(std::memory_order_relaxed), other.sequence.load(std::memory_order_relaxed));
+  ticket.sequence.store(sequence, std::memory_order_relaxed);
+  ticket.cpus.store(owing, std::memory_order_release);
 }
 
 bool Shootdown::wait(FlushTicket& ticket, FlushWaiter& waiter) {
   Guard guard(lock_);
-  const u64 sequence = ticket.sequence.load(std::memory_order_relaxed);
-  const u64 cpus = ticket.cpus.load(std::memory_order_relaxed);
-  if (done(sequence, cpus)) {
-    ticket.cpus.store(0, std::memory_order_release);
-    return false;
-  }
-  waiter.sequence_ = sequence;
-  waiter.cpus_ = cpus;
+  const u64 owing = remaining(ticket);
+  ticket.cpus.store(owing, std::memory_order_release);
+  if (owing == 0) return false;
+  waiter.sequence_ = ticket.sequence.load(std::memory_order_relaxed);
+  waiter.cpus_ = owing;
   waiter.queued_ = true;
   waiters_.push_back(waiter);
   return true;

@@ -126,6 +126,7 @@ class Shootdown {
   using Waiters = boost::intrusive::list<FlushWaiter, boost::intrusive::constant_time_size<false>>;
 
   bool done(u64 sequence, u64 cpus) const;
+  u64 remaining(const FlushTicket& ticket) const HATI_REQUIRES(lock_);
   static void send(u64 cpus);
   void flush_for(u64 bit) HATI_REQUIRES(lock_);
   void take_done_waiters(Waiters& out) HATI_REQUIRES(lock_);
