@@ -77,7 +77,7 @@ SysResult<std::string> UserMemory::get_string(u64 address, usize max) const {
     const usize part = std::min({sizeof buffer, to_page_end, max - text.size()});
     const usize got = TRY(read_some(address, buffer, part));
     if (const void* end = std::memchr(buffer, 0, got)) {
-      text.append(buffer, static_cast<const char*>(end));
+      text.append(buffer, static_cast<usize>(static_cast<const char*>(end) - buffer));
       return text;
     }
     text.append(buffer, got);

@@ -5,6 +5,7 @@
 #include "runtime/clock.h"
 #include "servers/linux/core/wait.h"
 #include "servers/linux/process/process.h"
+#include "servers/linux/time/vvar.h"
 
 namespace hati::linux {
 
@@ -29,6 +30,12 @@ void World::set_node(std::string name) {
 void World::set_domain(std::string name) {
   SpinGuard guard(lock_);
   uts_.domain = std::move(name);
+}
+
+void World::set_wall_offset(i64 offset_ns) {
+  wall_offset_.store(offset_ns, std::memory_order_relaxed);
+  publish_wall_offset(offset_ns);
+  wall_changed_.wake_all();
 }
 
 u64 monotonic_ns() { return now_ns(); }

@@ -44,14 +44,27 @@ class Mm : public RefCounted<Mm> {
 
   // Tags of file mappings: tag -> file. Tag 0 is "no file"; other small tags name [heap], [stack], [vdso], [vvar].
   u64 tag_for(Ref<File> file) HATI_EXCLUDES(lock_);
+  // While a mapping is being made its tag is in use although the kernel does not know it yet.
+  void begin_mapping() HATI_EXCLUDES(lock_) {
+    SpinGuard guard(lock_);
+    ++adding_;
+  }
+  void end_mapping() HATI_EXCLUDES(lock_) {
+    SpinGuard guard(lock_);
+    --adding_;
+  }
+  // Lets go of files that no mapping refers to any more; called after unmapping.
+  void forget_unmapped_files() HATI_EXCLUDES(lock_);
   Ref<File> file_of_tag(u64 tag) const HATI_EXCLUDES(lock_);
 
  private:
-  explicit Mm(Space space) : space_(std::move(space)) {}
+  explicit Mm(Space space);
   Space space_;
   mutable SpinLock lock_;
   std::map<u64, Ref<File>> files_ HATI_GUARDED_BY(lock_);
   u64 next_tag_ HATI_GUARDED_BY(lock_) = 16;
+  u32 adding_ HATI_GUARDED_BY(lock_) = 0;
+  static constexpr usize kFilesKeptMin = 2;  // below this many, looking for unused ones is not worth its cost
 };
 
 enum MappingTag : u64 { kTagNone = 0, kTagHeap, kTagStack, kTagVdso, kTagVvar, kTagSharedAnonymous };

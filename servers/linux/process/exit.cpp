@@ -72,6 +72,15 @@ void complete_vfork(Thread& thread) {
   completion->queue.wake_all();
 }
 
+void unshare_parts(Thread& thread, bool fs, bool files) {
+  if (fs && thread.fs_ref()->reference_count() > 1) thread.set_fs(thread.fs().copy());
+  if (files && thread.files_ref()->reference_count() > 1) {
+    Ref<FdTable> old = thread.files_ref();
+    thread.set_files(old->copy());
+    release_files(thread, std::move(old));
+  }
+}
+
 namespace {
 
 void release_memory(Thread& thread) {
@@ -89,7 +98,7 @@ void release_memory(Thread& thread) {
   ThreadReplacement::drop_mm(thread);
   complete_vfork(thread);
   if (info && mm->users.load(std::memory_order_relaxed) == 0) {
-    SpinGuard guard(thread.world().processes().lock);
+    SpinGuard guard(ProcessTable::lock);
     Usage usage{.minor_faults = info->minor_faults, .major_faults = info->major_faults, .peak_resident_kb = info->peak_resident_bytes / 1024};
     thread.process().dead_threads.add(usage);
   }
@@ -101,7 +110,7 @@ void release_files_of(Thread& thread) {
 }
 
 // The nearest ancestor that adopts orphans (prctl PR_SET_CHILD_SUBREAPER), else init.
-Process* find_reaper(Process& process) HATI_REQUIRES(process.world.processes().lock) {
+Process* find_reaper(Process& process) HATI_REQUIRES(ProcessTable::lock) {
   for (Process* p = process.parent; p != nullptr; p = p->parent)
     if (p->child_subreaper && p->state == Process::State::kAlive && !p->signals.group_exit) return p;
   return process.world.init.get();
@@ -116,7 +125,7 @@ struct After {
 };
 
 // Tells the parent that a child is a zombie.
-void announce(Process& child, After& after) HATI_REQUIRES(child.world.processes().lock) {
+void announce(Process& child, After& after) HATI_REQUIRES(ProcessTable::lock) {
   Process* parent = child.parent;
   if (parent == nullptr) return;
   const SignalAction action = parent->actions->get(kSigChld);
@@ -136,7 +145,7 @@ void announce(Process& child, After& after) HATI_REQUIRES(child.world.processes(
   parent->child_events.wake_all();
 }
 
-void reparent_children(Process& process, After& after) HATI_REQUIRES(process.world.processes().lock) {
+void reparent_children(Process& process, After& after) HATI_REQUIRES(ProcessTable::lock) {
   Process* reaper = find_reaper(process);
   while (!process.children.empty()) {
     Ref<Process> child = process.children.front();
@@ -151,7 +160,7 @@ void reparent_children(Process& process, After& after) HATI_REQUIRES(process.wor
 }
 
 // Takes the thread out of its process. True if it was the last one.
-bool leave_process(Thread& thread, Ref<Thread>& keep) HATI_REQUIRES(thread.world().processes().lock) {
+bool leave_process(Thread& thread, Ref<Thread>& keep) HATI_REQUIRES(ProcessTable::lock) {
   Process& process = thread.process();
   ProcessTable& table = thread.world().processes();
   const Thread::CpuTime time = thread.cpu_time();
@@ -179,7 +188,7 @@ bool leave_process(Thread& thread, Ref<Thread>& keep) HATI_REQUIRES(thread.world
   return process.threads.empty();
 }
 
-void become_zombie(Process& process, After& after) HATI_REQUIRES(process.world.processes().lock) {
+void become_zombie(Process& process, After& after) HATI_REQUIRES(ProcessTable::lock) {
   collect_orphaned(process, after.orphaned_groups);
   process.state = Process::State::kZombie;
   process.exit_status = process.signals.group_exit ? process.signals.group_exit_status : process.leader->exit_code;
@@ -194,7 +203,7 @@ void finish(World& world, After& after) {
 }
 
 bool leads_session(Process& process) {
-  SpinGuard guard(process.world.processes().lock);
+  SpinGuard guard(ProcessTable::lock);
   return process.session_leader();
 }
 
@@ -246,7 +255,7 @@ Task<> exit_thread(Thread& thread) {
   Ref<Thread> self;
   bool ended = false;
   {
-    SpinGuard guard(world.processes().lock);
+    SpinGuard guard(ProcessTable::lock);
     ended = leave_process(thread, self);
     if (ended) become_zombie(process, after);
   }
@@ -283,7 +292,7 @@ Task<SysResult<>> end_other_threads(Thread& thread) {
   if (!waited) co_return fail(Errno::kINTR);
 
   Ref<Thread> old_leader;
-  SpinGuard guard(thread.world().processes().lock);
+  SpinGuard guard(ProcessTable::lock);
   if (process.leader.get() == &thread) co_return {};
   // A thread that executes a program becomes the leader and takes its id.
   ProcessTable& table = thread.world().processes();

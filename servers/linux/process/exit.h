@@ -10,13 +10,16 @@ namespace hati::linux {
 Task<> exit_thread(Thread& thread);
 // Takes a zombie out of the tree and the table: what wait4 does, or the kernel where nobody waits. Processes lock held; the
 // reference that the parent held is returned, to be dropped without the lock.
-Ref<Process> reap_locked(Process& zombie) HATI_REQUIRES(zombie.world.processes().lock);
+Ref<Process> reap_locked(Process& zombie) HATI_REQUIRES(ProcessTable::lock);
 // Tasks of a real user, for RLIMIT_NPROC.
-void count_task(ProcessTable& table, u32 uid, i32 change) HATI_REQUIRES(table.lock);
+void count_task(ProcessTable& table, u32 uid, i32 change) HATI_REQUIRES(ProcessTable::lock);
 // exec: all threads of the process but `thread` end; it becomes the leader. kINTR if it must end itself.
 Task<SysResult<>> end_other_threads(Thread& thread);
 // Wakes a parent that waits in vfork(2) for this thread.
 void complete_vfork(Thread& thread);
+
+// unshare(2): copies of shared parts.
+void unshare_parts(Thread& thread, bool fs, bool files);
 
 // Parts of a thread that only its end or exec replace.
 class ThreadReplacement {

@@ -24,7 +24,7 @@ bool has_all(u64 flags, u64 wanted) { return (flags & wanted) == wanted; }
 class ReservedPid {
  public:
   static SysResult<ReservedPid> create(ProcessTable& table) {
-    SpinGuard guard(table.lock);
+    SpinGuard guard(ProcessTable::lock);
     if (table.threads >= kTasksMax) return fail(Errno::kAGAIN);
     const Pid pid = TRY(table.allocate());
     table.entry(pid);
@@ -34,7 +34,7 @@ class ReservedPid {
   ReservedPid& operator=(ReservedPid&&) = delete;
   ~ReservedPid() {
     if (pid_ == 0) return;
-    SpinGuard guard(table_.lock);
+    SpinGuard guard(ProcessTable::lock);
     table_.forget_if_empty(pid_);
   }
   Pid pid() const { return pid_; }
@@ -51,7 +51,7 @@ SysResult<> check_task_limit(const Thread& parent) {
   if (credentials.uid == 0 || credentials.capable(kCapSysResource) || credentials.capable(kCapSysAdmin)) return {};
   const u64 limit = parent.process().limit(kLimitProcesses);
   ProcessTable& table = parent.world().processes();
-  SpinGuard guard(table.lock);
+  SpinGuard guard(ProcessTable::lock);
   const auto count = table.per_user.find(credentials.uid);
   if (count != table.per_user.end() && count->second >= limit) return fail(Errno::kAGAIN);
   return {};
@@ -134,7 +134,7 @@ SysResult<> ThreadFactory::publish(Thread& parent, Ref<Thread> child, const Clon
   Process& creator = parent.process();
   ProcessTable& table = parent.world().processes();
   const bool is_thread = (arguments.flags & kCloneThread) != 0;
-  SpinGuard guard(table.lock);
+  SpinGuard guard(ProcessTable::lock);
   SpinGuard signals_guard(creator.signals.lock);
   // A fatal signal that came meanwhile must not miss the child.
   if (creator.signals.group_exit || parent.kill_pending()) return fail(Errno::kRESTARTNOINTR);
@@ -206,7 +206,7 @@ SysResult<Ref<Thread>> ThreadFactory::first(World& world, Ref<FdTable> files, Re
   process->actions = Ref<SignalActions>::adopt(new SignalActions);
   process->signals.unkillable = true;
   ProcessTable& table = world.processes();
-  SpinGuard guard(table.lock);
+  SpinGuard guard(ProcessTable::lock);
   ProcessTable::Entry& entry = table.entry(number.pid());
   entry.process = process.get();
   entry.thread = thread.get();

@@ -50,7 +50,7 @@ bool orphaned(const ProcessGroup& group, const Process* ignored) {
 }
 
 bool is_orphaned(World& world, const ProcessGroup& group) {
-  SpinGuard guard(world.processes().lock);
+  SpinGuard guard(ProcessTable::lock);
   return orphaned(group);
 }
 
@@ -83,7 +83,7 @@ SysResult<i64> sys_setpgid(Thread& thread, Pid pid, Pid group_id) {
   if (pid == 0) pid = self.pid;
   if (group_id == 0) group_id = pid;
 
-  SpinGuard guard(table.lock);
+  SpinGuard guard(ProcessTable::lock);
   Process* target = table.process(pid);
   if (target == nullptr) return fail(Errno::kSRCH);
   if (target != &self) {
@@ -109,7 +109,7 @@ SysResult<i64> sys_setpgid(Thread& thread, Pid pid, Pid group_id) {
 SysResult<i64> sys_setsid(Thread& thread) {
   Process& self = thread.process();
   ProcessTable& table = self.world.processes();
-  SpinGuard guard(table.lock);
+  SpinGuard guard(ProcessTable::lock);
   if (table.group(self.pid) != nullptr || self.session_leader()) return fail(Errno::kPERM);
   auto session = Ref<Session>::adopt(new Session(self.pid));
   join_group(self, make_group(self.world, self.pid, session));
@@ -122,7 +122,7 @@ namespace {
 template <class Read>
 SysResult<i64> of_process(Thread& thread, Pid pid, Read&& read) {
   ProcessTable& table = thread.world().processes();
-  SpinGuard guard(table.lock);
+  SpinGuard guard(ProcessTable::lock);
   Process* target = pid == 0 ? &thread.process() : table.process(pid);
   if (target == nullptr && table.thread(pid) != nullptr) target = &table.thread(pid)->process();
   if (target == nullptr || !target->group) return fail(Errno::kSRCH);

@@ -54,7 +54,7 @@ SysResult<i64> commit(Thread& thread, Ref<Credentials> fresh) {
   const Credentials& old = thread.cred();
   if (fresh->uid != old.uid) {
     ProcessTable& table = thread.world().processes();
-    SpinGuard guard(table.lock);
+    SpinGuard guard(ProcessTable::lock);
     count_task(table, fresh->uid, 1);
     count_task(table, old.uid, -1);
   }

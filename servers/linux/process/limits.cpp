@@ -96,7 +96,7 @@ KernelRusage to_rusage(const Usage& usage) {
 namespace {
 
 Usage children_usage(Process& process) {
-  SpinGuard guard(process.world.processes().lock);
+  SpinGuard guard(ProcessTable::lock);
   return process.dead_children;
 }
 

@@ -82,7 +82,7 @@ SysResult<i64> set_no_new_privileges(Thread& thread, u64 a, u64 b, u64 c, u64 d)
 }
 
 SysResult<i64> set_subreaper(Thread& thread, bool value) {
-  SpinGuard guard(thread.world().processes().lock);
+  SpinGuard guard(ProcessTable::lock);
   thread.process().child_subreaper = value;
   return 0;
 }
@@ -90,7 +90,7 @@ SysResult<i64> set_subreaper(Thread& thread, bool value) {
 SysResult<i64> get_subreaper(Thread& thread, u64 address) {
   i32 value;
   {
-    SpinGuard guard(thread.world().processes().lock);
+    SpinGuard guard(ProcessTable::lock);
     value = thread.process().child_subreaper ? 1 : 0;
   }
   TRY(thread.memory().put(UserPtr<i32>{address}, value));

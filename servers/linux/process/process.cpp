@@ -53,18 +53,18 @@ ResourceLimit Process::limit_pair(int resource) const {
 }
 
 Ref<ProcessGroup> Process::get_group() const {
-  SpinGuard guard(world.processes().lock);
+  SpinGuard guard(ProcessTable::lock);
   return group;
 }
 
 Ref<Session> Process::get_session() const {
-  SpinGuard guard(world.processes().lock);
+  SpinGuard guard(ProcessTable::lock);
   if (!group) return {};
   return group->session;
 }
 
 Ref<Thread> Process::get_leader() const {
-  SpinGuard guard(world.processes().lock);
+  SpinGuard guard(ProcessTable::lock);
   return leader;
 }
 
@@ -76,7 +76,7 @@ std::vector<Ref<Thread>> Process::get_threads() const {
 Usage Process::usage() const {
   Usage sum;
   {
-    SpinGuard guard(world.processes().lock);
+    SpinGuard guard(ProcessTable::lock);
     sum = dead_threads;
   }
   for (const Ref<Thread>& thread : get_threads()) {
@@ -100,7 +100,7 @@ Usage Process::usage() const {
 u64 Process::cpu_time_ns() const {
   u64 sum;
   {
-    SpinGuard guard(world.processes().lock);
+    SpinGuard guard(ProcessTable::lock);
     sum = dead_threads.user_ns + dead_threads.system_ns;
   }
   for (const Ref<Thread>& thread : get_threads()) {

@@ -65,7 +65,7 @@ u64 possible_cpus(const Thread& thread) { return thread.world().cpu_count >= 64 
 void apply_scheduling(Thread& thread) {
   SpinGuard guard(thread.lock());
   if (!thread.native()) return;
-  const Thread::Scheduling& s = thread.scheduling;
+  const Thread::Scheduling s = thread.scheduling;
   const ThreadHandle& native = thread.native().handle();
   const u64 priority = realtime(s.policy) ? kPriorityRealtimeMin + static_cast<u64>(s.priority) - 1 : kPriorityFair;
   (void)native.control(ThreadProperty::kPriority, priority);
@@ -209,7 +209,7 @@ SysResult<std::vector<Ref<Thread>>> select(Thread& thread, i32 which, i32 who) {
   if (which == kProcess) {
     if (Ref<Thread> one = who == 0 ? Ref(thread) : table.find_thread(who)) result.push_back(std::move(one));
   } else if (which == kGroup) {
-    SpinGuard guard(table.lock);
+    SpinGuard guard(ProcessTable::lock);
     const ProcessGroup* group = table.group(who == 0 ? thread.process().group_id() : who);
     if (group != nullptr)
       for (const Process* member : group->members) result.push_back(member->leader);

@@ -39,7 +39,8 @@ class PidAllocator {
 
 class ProcessTable {
  public:
-  mutable SpinLock lock;
+  // One table, one lock: static, so that clang knows every path to it as the same lock.
+  static inline constinit SpinLock lock;
 
   // The references keep the objects; a process found may have become a zombie. Null if there is none.
   Ref<Process> find_process(Pid pid) const HATI_EXCLUDES(lock);

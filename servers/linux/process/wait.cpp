@@ -45,7 +45,7 @@ Report describe(const Process& child) {
   return report;
 }
 
-std::optional<Report> report_exit(Process& child, u32 options, Ref<Process>& reaped) HATI_REQUIRES(child.world.processes().lock) {
+std::optional<Report> report_exit(Process& child, u32 options, Ref<Process>& reaped) HATI_REQUIRES(ProcessTable::lock) {
   if (child.state != Process::State::kZombie || (options & kWaitExited) == 0) return std::nullopt;
   Report report = describe(child);
   report.status = child.exit_status;
@@ -82,7 +82,7 @@ std::optional<Report> report_stop(Process& child, u32 options) {
 // One look at all children: a report, nothing yet (pid 0), or kCHILD.
 SysResult<Report> look(Process& parent, const Wanted& wanted) {
   Ref<Process> reaped;
-  SpinGuard guard(parent.world.processes().lock);
+  SpinGuard guard(ProcessTable::lock);
   bool any = false;
   for (auto next = parent.children.begin(); next != parent.children.end();) {
     Process& child = **next++;
@@ -109,7 +109,7 @@ Task<SysResult<Report>> wait_for_child(Thread& thread, Wanted wanted) {
 }
 
 Pid own_group(Thread& thread) {
-  SpinGuard guard(thread.world().processes().lock);
+  SpinGuard guard(ProcessTable::lock);
   return thread.process().group_id();
 }
 

@@ -200,7 +200,7 @@ SysResult<i64> sys_kill(Thread& thread, Pid pid, i32 signal) {
       if (process->pid != 1 && process.get() != &thread.process()) targets.push_back(std::move(process));
   } else {
     ProcessTable& table = thread.world().processes();
-    SpinGuard guard(table.lock);
+    SpinGuard guard(ProcessTable::lock);
     const ProcessGroup* group = table.group(pid == 0 ? thread.process().group_id() : -pid);
     if (group != nullptr)
       for (Process* member : group->members) targets.emplace_back(*member);

@@ -4,6 +4,7 @@
 
 #include "abi/linux/signal.h"
 #include "servers/linux/core/syscall.h"
+#include "servers/linux/core/types.h"
 
 namespace hati::linux {
 

@@ -5,6 +5,7 @@
 #include "servers/linux/process/process.h"
 #include "servers/linux/signal/send.h"
 #include "servers/linux/signal/state.h"
+#include "servers/linux/time/process_timers.h"
 
 namespace hati::linux {
 namespace {
@@ -34,6 +35,7 @@ std::optional<Taken> take(Thread& thread) {
     auto info = thread.signals.pending.take(wanted);
     if (!info) info = state.pending.take(wanted);
     if (!info) return std::nullopt;
+    if (info->code == kSiTimer) process.timers->delivered(info->timer_id(), info->overrun());
     Taken taken{*info, process.actions->get(info->signal), state.unkillable};
     if (taken.action.handler == kSigIgnore) continue;
     if (taken.action.handler > kSigIgnore) {

@@ -74,16 +74,6 @@ void load_registers(ThreadPage& page, const SignalContext& c) {
   page.rflags = (page.rflags & ~kRflagsRestored) | (c.rflags & kRflagsRestored);
 }
 
-// x87 and SSE as after FNINIT and with the default MXCSR.
-void reset_extended(ThreadPage& page) {
-  std::memset(page.extended, 0, page.extended_size);
-  const u16 control = 0x37f;
-  const u32 mxcsr = 0x1f80;
-  std::memcpy(page.extended, &control, 2);
-  std::memcpy(page.extended + kMxcsrOffset, &mxcsr, 4);
-  page.extended_valid = 1;
-}
-
 // Size of the state that the frame at `address` says it has; 512 where its notes do not hold together.
 u64 stated_size(Thread& thread, u64 address, const u8* legacy) {
   ExtendedStateNote note;
@@ -101,7 +91,7 @@ bool read_extended(Thread& thread, u64 address) {
   if (thread.page().extended_valid == 0 && !thread.native().sync_state()) return false;
   ThreadPage& page = thread.page();
   if (address == 0) {
-    reset_extended(page);
+    reset_extended_state(page);
     return true;
   }
   u8 buffer[sizeof page.extended] = {};
@@ -138,6 +128,22 @@ u64 extended_features() {
     return u64{high} << 32 | low;
   }();
   return features;
+}
+
+// x87 and SSE as after FNINIT and with the default MXCSR.
+void reset_extended_state(ThreadPage& page) {
+  std::memset(page.extended, 0, page.extended_size);
+  const u16 control = 0x37f;
+  const u32 mxcsr = 0x1f80;
+  std::memcpy(page.extended, &control, 2);
+  std::memcpy(page.extended + kMxcsrOffset, &mxcsr, 4);
+  page.extended_valid = 1;
+}
+
+u64 signal_frame_bytes() {
+  u32 a = 0xd, b = 0, c = 0, d;
+  if (extended_features() > 3) asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+  return std::max<u64>(b + 4, kLegacyStateSize) + sizeof(SignalFrame) + 64 + 16;
 }
 
 bool push_signal_frame(Thread& thread, const SignalInfo& info, const SignalAction& action, SignalSet mask) {

@@ -121,7 +121,7 @@ SysResult<> send_signal(Thread& thread, const SignalInfo& info) { return send(th
 void send_signal(World& world, ProcessGroup& group, const SignalInfo& info) {
   std::vector<Ref<Process>> members;
   {
-    SpinGuard guard(world.processes().lock);
+    SpinGuard guard(ProcessTable::lock);
     for (Process* member : group.members) members.emplace_back(*member);
   }
   for (const Ref<Process>& member : members) (void)send_signal(*member, info);
@@ -171,7 +171,7 @@ bool may_signal(const Thread& sender, Process& target, i32 signal) {
   if (mine.euid == theirs->suid || mine.euid == theirs->uid || mine.uid == theirs->suid || mine.uid == theirs->uid) return true;
   if (mine.capable(kCapKill)) return true;
   if (signal != kSigCont) return false;
-  SpinGuard guard(target.world.processes().lock);
+  SpinGuard guard(ProcessTable::lock);
   return sender.process().session_id() == target.session_id();
 }
 

@@ -30,5 +30,9 @@ SignalInfo child_info(Process& child, i32 code, i32 status);
 
 // Whether the processor's state is larger than the legacy area, and its features (XCR0).
 u64 extended_features();
+// The extended state of a fresh thread.
+void reset_extended_state(ThreadPage& page);
+// The least stack that a handler's frame needs (AT_MINSIGSTKSZ).
+u64 signal_frame_bytes();
 
 }  // namespace hati::linux

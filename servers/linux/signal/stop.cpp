@@ -93,7 +93,7 @@ SignalInfo child_info(Process& child, i32 code, i32 status) {
 void notify_parent_of_stop(Process& process, i32 code, i32 status) {
   Ref<Process> parent;
   {
-    SpinGuard guard(process.world.processes().lock);
+    SpinGuard guard(ProcessTable::lock);
     if (process.parent == nullptr) return;
     parent = Ref(*process.parent);
   }

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+// Address spaces of programs (memory/mm.h): making, copying, ending, and the table of files behind mappings.
+#include "servers/linux/memory/mm.h"
+
+#include <algorithm>
+
+#include "servers/linux/core/services.h"
+#include "servers/linux/file/file.h"
+
+namespace hati::linux {
+
+Mm::Mm(Space space) : space_(std::move(space)) {}
+
+SysResult<Ref<Mm>> Mm::create() {
+  Space space = TRY(from_native(Space::create(SpaceFlags::kSupervised)));
+  return Ref<Mm>::adopt(new Mm(std::move(space)));
+}
+
+void Mm::destroy(Mm* mm) {
+  (void)mm->space_.terminate(0);
+  if (mm->executable) allow_write(*mm->executable);
+  delete mm;
+}
+
+SysResult<Ref<Mm>> Mm::clone() const {
+  Ref<Mm> copy = TRY(create());
+  TRY(from_native(space_.clone_into(copy->space_)));
+  if (executable && deny_write(*executable)) copy->executable = executable;
+  copy->auxiliary = auxiliary;
+  {
+    SpinGuard guard(brk_lock);
+    copy->layout = layout;
+  }
+  SpinGuard guard(lock_);
+  SpinGuard other(copy->lock_);
+  copy->files_ = files_;
+  copy->next_tag_ = next_tag_;
+  return copy;
+}
+
+u64 Mm::tag_for(Ref<File> file) {
+  SpinGuard guard(lock_);
+  for (const auto& [tag, known] : files_)
+    if (known == file) return tag;
+  const u64 tag = next_tag_++;
+  files_.emplace(tag, std::move(file));
+  return tag;
+}
+
+Ref<File> Mm::file_of_tag(u64 tag) const {
+  SpinGuard guard(lock_);
+  const auto found = files_.find(tag);
+  return found == files_.end() ? Ref<File>() : found->second;
+}
+
+void Mm::forget_unmapped_files() {
+  // Tags still in use are asked of the kernel; a mapping made meanwhile has its tag registered before it is visible, so only tags known
+  // before the walk may go.
+  u64 first_unknown;
+  {
+    SpinGuard guard(lock_);
+    if (files_.size() < kFilesKeptMin) return;
+    first_unknown = next_tag_;
+  }
+  std::vector<u64> used;
+  for (u64 address = 0;;) {
+    const auto info = space_.query(address);
+    if (!info) break;
+    used.push_back(info->tag);
+    address = info->address + info->bytes;
+  }
+  std::vector<Ref<File>> unused;
+  SpinGuard guard(lock_);
+  if (adding_ != 0) return;
+  for (auto entry = files_.begin(); entry != files_.end();) {
+    if (entry->first >= first_unknown || std::find(used.begin(), used.end(), entry->first) != used.end()) {
+      ++entry;
+    } else {
+      unused.push_back(std::move(entry->second));
+      entry = files_.erase(entry);
+    }
+  }
+}
+
+std::vector<MappingDescription> describe_mappings(Mm& mm) {
+  std::vector<MappingDescription> result;
+  for (u64 address = 0;;) {
+    const auto info = mm.space().query(address);
+    if (!info || info->bytes == 0) break;
+    MappingDescription one{.info = *info, .file = mm.file_of_tag(info->tag)};
+    switch (info->tag) {
+      case kTagHeap: one.name = "[heap]"; break;
+      case kTagStack: one.name = "[stack]"; break;
+      case kTagVdso: one.name = "[vdso]"; break;
+      case kTagVvar: one.name = "[vvar]"; break;
+      case kTagSharedAnonymous: one.name = "/dev/zero (deleted)"; break;
+      default: break;
+    }
+    result.push_back(std::move(one));
+    address = info->address + info->bytes;
+  }
+  return result;
+}
+
+}  // namespace hati::linux
