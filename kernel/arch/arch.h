@@ -78,12 +78,12 @@ void init_page(ThreadPage& page, u64 rip, u64 rsp, u64 argument);
 
 // --- Time -----------------------------------------------------------------------------------------------------------------
 
-u64 now_ns();                                   // since boot; monotonic on all processors
-void arm_timer(Cpu& cpu, u64 deadline_ns);      // this processor's one-shot timer (vector kVectorTimer); kNever disarms; past: at once
+u64 now_ns();  // since boot; monotonic on all processors
+void arm_timer(Cpu& cpu, u64 deadline_ns);  // this processor's one-shot timer (vector kVectorTimer); kNever disarms; past: at once
 void fill_clock_page(ClockPage& page);
-i64 wall_offset_ns();                           // hardware clock at boot, to add to now_ns()
+i64 wall_offset_ns();  // hardware clock at boot, to add to now_ns()
 u64 tsc_hz();
-u64 entropy();                                  // RDSEED / RDRAND where present, mixed with time stamps
+u64 entropy();  // RDSEED / RDRAND where present, mixed with time stamps
 
 // --- Interrupts -----------------------------------------------------------------------------------------------------------
 
@@ -92,7 +92,12 @@ inline constexpr u32 kVectorTimer = 240;
 inline constexpr u32 kVectorIpiFirst = 241;
 inline constexpr u32 kVectorSpurious = 255;
 
-enum class Ipi : u32 { kReschedule, kShootdown, kFpuSync, kStop };  // vector = kVectorIpiFirst + kind; kStop never reaches the kernel proper
+enum class Ipi : u32 {
+  kReschedule,
+  kShootdown,
+  kFpuSync,
+  kStop
+};  // vector = kVectorIpiFirst + kind; kStop never reaches the kernel proper
 void send_ipi(u32 cpu, Ipi kind);  // other processors only
 
 // Before kernel_on_interrupt(cpu, vector) is called the interrupt has been acknowledged at the local APIC and, if level triggered, masked at
@@ -109,8 +114,8 @@ Interrupt* interrupt_target(u32 vector);  // nullptr: none (spurious)
 u64 port_read(u16 port, u32 width);  // width 1, 2 or 4
 void port_write(u16 port, u32 width, u64 value);
 [[noreturn]] void power(PowerAction action, u32 code);  // kOff, kReboot; kPanic panics with the code
-void start_other_cpus();                                // once, by the first one
-[[noreturn]] void halt();                               // this processor, for ever
+void start_other_cpus();  // once, by the first one
+[[noreturn]] void halt();  // this processor, for ever
 // Leaves C++: the stack is abandoned and cpu.context is run (nullptr: idle), as at a kernel exit.
 [[noreturn]] void enter_scheduler(Cpu& cpu);
 
@@ -120,12 +125,12 @@ struct Features {
 const Features& features();
 
 // For reports of panics: these never fault.
-Cpu* try_this_cpu();            // nullptr: GS does not lead to a Cpu
-bool is_mapped(u64 address);    // a kernel address that can be read
+Cpu* try_this_cpu();  // nullptr: GS does not lead to a Cpu
+bool is_mapped(u64 address);  // a kernel address that can be read
 bool in_stack_guard(u64 address);
-u64 fault_address();            // CR2
-u64 page_table_root();          // CR3
-void stop_others();             // all other processors stop for ever, whatever they do
+u64 fault_address();  // CR2
+u64 page_table_root();  // CR3
+void stop_others();  // all other processors stop for ever, whatever they do
 
 inline void relax() { __builtin_ia32_pause(); }
 

@@ -17,7 +17,8 @@ TEST(CommandLine, Empty) {
 }
 
 TEST(CommandLine, KnownWords) {
-  const CommandLine line = CommandLine::parse("root=/dev/vda rw console=tty0 console=ttyS0,115200n8 quiet panic=-1 maxcpus=4 hati.linux=attached");
+  const CommandLine line =
+      CommandLine::parse("root=/dev/vda rw console=tty0 console=ttyS0,115200n8 quiet panic=-1 maxcpus=4 hati.linux=attached");
   EXPECT_TRUE(line.quiet);
   EXPECT_TRUE(line.console_serial);
   EXPECT_EQ(line.panic_seconds, -1);

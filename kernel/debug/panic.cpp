@@ -77,8 +77,6 @@ void panic_text(std::string_view message) {
   panic_end();
 }
 
-void assertion_failed(const char* expression, const char* file, u32 line) {
-  panic("assertion failed: {} ({}:{})", expression, file, line);
-}
+void assertion_failed(const char* expression, const char* file, u32 line) { panic("assertion failed: {} ({}:{})", expression, file, line); }
 
 }  // namespace hati

@@ -20,8 +20,8 @@ template <class... Args>
 
 }  // namespace hati
 
-#define HATI_ASSERT(condition)                                                       \
-  do {                                                                               \
-    if (!(condition)) [[unlikely]]                                                   \
-      ::hati::assertion_failed(#condition, __FILE_NAME__, __LINE__);                 \
+#define HATI_ASSERT(condition)                                       \
+  do {                                                               \
+    if (!(condition)) [[unlikely]]                                   \
+      ::hati::assertion_failed(#condition, __FILE_NAME__, __LINE__); \
   } while (false)

@@ -13,8 +13,11 @@ constexpr u64 kDoubleFault = 8, kPageFault = 14;
 
 void print_page_fault(TextSink& sink, u64 error) {
   const u64 address = arch::fault_address();
-  format_to(sink, "  {} {:016x} ({})\n", (error & kFaultFetch) != 0 ? "executing" : (error & kFaultWrite) != 0 ? "writing" : "reading", address,
-            (error & kFaultPresent) != 0 ? "not permitted by its page" : "not mapped");
+  format_to(sink, "  {} {:016x} ({})\n",
+            (error & kFaultFetch) != 0   ? "executing"
+            : (error & kFaultWrite) != 0 ? "writing"
+                                         : "reading",
+            address, (error & kFaultPresent) != 0 ? "not permitted by its page" : "not mapped");
   if (address < kPageSize)
     sink.write("  that is a null pointer, most likely\n");
   else if (arch::in_stack_guard(address))
@@ -32,11 +35,28 @@ void print_registers(TextSink& sink, const KernelFrame& f) {
 }  // namespace
 
 const char* exception_name(u64 vector) {
-  static constexpr const char* kNames[] = {
-      "divide error", "debug trap", "non-maskable interrupt", "breakpoint", "overflow", "bound range exceeded", "invalid instruction",
-      "no FPU", "double fault", "coprocessor overrun", "invalid task segment", "segment not present", "stack segment fault",
-      "general protection fault", "page fault", "reserved", "x87 error", "alignment check", "machine check", "SIMD error",
-      "virtualisation exception", "control protection fault"};
+  static constexpr const char* kNames[] = {"divide error",
+                                           "debug trap",
+                                           "non-maskable interrupt",
+                                           "breakpoint",
+                                           "overflow",
+                                           "bound range exceeded",
+                                           "invalid instruction",
+                                           "no FPU",
+                                           "double fault",
+                                           "coprocessor overrun",
+                                           "invalid task segment",
+                                           "segment not present",
+                                           "stack segment fault",
+                                           "general protection fault",
+                                           "page fault",
+                                           "reserved",
+                                           "x87 error",
+                                           "alignment check",
+                                           "machine check",
+                                           "SIMD error",
+                                           "virtualisation exception",
+                                           "control protection fault"};
   return vector < sizeof(kNames) / sizeof(kNames[0]) ? kNames[vector] : "unknown exception";
 }
 

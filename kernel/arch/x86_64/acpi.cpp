@@ -34,7 +34,8 @@ std::span<const u8> table_at(u64 address) {
   if (length < kHeaderBytes || length > kTableMax) return {};
   const auto table = physical_bytes(address, length);
   if (!table.empty() && !checksum_ok(table)) {
-    log(LogLevel::kWarning, "acpi: table {} has a wrong checksum, ignored", std::string_view(reinterpret_cast<const char*>(table.data()), 4));
+    log(LogLevel::kWarning, "acpi: table {} has a wrong checksum, ignored",
+        std::string_view(reinterpret_cast<const char*>(table.data()), 4));
     return {};
   }
   return table;
@@ -84,7 +85,8 @@ void read_acpi_tables(PhysAddr rsdp) {
     if (const auto table = table_at(address); !table.empty()) use_table(table, info);
   }
   log(LogLevel::kInfo, "acpi: {} processors, {} I/O APICs{}", info.cpu_count, info.io_apic_count, info.hpet != 0 ? ", HPET" : "");
-  if (info.cpus_dropped > 0) log(LogLevel::kWarning, "acpi: {} more processors than the {} supported", info.cpus_dropped, AcpiInfo::kCpusKept);
+  if (info.cpus_dropped > 0)
+    log(LogLevel::kWarning, "acpi: {} more processors than the {} supported", info.cpus_dropped, AcpiInfo::kCpusKept);
 }
 
 }  // namespace hati::arch

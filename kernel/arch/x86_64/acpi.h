@@ -34,8 +34,8 @@ struct AcpiInfo {
   };
   std::array<IsaLine, kIsaLines> isa{};
 
-  u64 hpet = 0;          // physical address, 0: none
-  u16 pm_timer_port = 0; // 0: none
+  u64 hpet = 0;  // physical address, 0: none
+  u16 pm_timer_port = 0;  // 0: none
   u16 pm1a_control = 0, pm1b_control = 0;
   std::optional<u8> sleep_type_a, sleep_type_b;  // SLP_TYP of \_S5_
   struct Reset {

@@ -42,7 +42,8 @@ TEST(Madt, MoreProcessorsThanSupported) {
 
 TEST(Madt, InterruptLines) {
   AcpiInfo info;
-  parse_madt(madt({{1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 16, 0, 0, 0}, {2, 10, 0, 0, 2, 0, 0, 0, 0, 0}, {2, 10, 0, 9, 9, 0, 0, 0, 0x0f, 0}}), info);
+  parse_madt(madt({{1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 16, 0, 0, 0}, {2, 10, 0, 0, 2, 0, 0, 0, 0, 0}, {2, 10, 0, 9, 9, 0, 0, 0, 0x0f, 0}}),
+             info);
   ASSERT_EQ(info.io_apic_count, 1u);
   EXPECT_EQ(info.io_apics[0].address, 0xfec0'0000u);
   EXPECT_EQ(info.io_apics[0].gsi_base, 16u);
@@ -53,7 +54,8 @@ TEST(Madt, InterruptLines) {
 }
 
 TEST(Madt, HostileLengths) {
-  for (const Bytes& entry : std::vector<Bytes>{{0}, {0, 0}, {0, 1, 2}, {0, 255, 1, 1, 1}, {0, 4, 1, 1}, {2, 10, 0, 200, 1, 0, 0, 0, 0, 0}, {9, 8, 0, 0, 0, 0, 0, 0}}) {
+  for (const Bytes& entry : std::vector<Bytes>{
+           {0}, {0, 0}, {0, 1, 2}, {0, 255, 1, 1, 1}, {0, 4, 1, 1}, {2, 10, 0, 200, 1, 0, 0, 0, 0, 0}, {9, 8, 0, 0, 0, 0, 0, 0}}) {
     AcpiInfo info;
     parse_madt(madt({entry}), info);
     EXPECT_EQ(info.cpu_count, 0u);

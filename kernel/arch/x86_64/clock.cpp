@@ -44,8 +44,12 @@ void clock_start() {
 }
 
 void fill_clock_page(ClockPage& page) {
-  page = {.sequence = 0, .shift = kShift, .multiplier = state.multiplier, .tsc_base = state.tsc_base,
-          .wall_offset_ns = state.wall_offset_ns, .tsc_hz = state.tsc_hz};
+  page = {.sequence = 0,
+          .shift = kShift,
+          .multiplier = state.multiplier,
+          .tsc_base = state.tsc_base,
+          .wall_offset_ns = state.wall_offset_ns,
+          .tsc_hz = state.tsc_hz};
 }
 
 void arm_timer(Cpu&, u64 deadline_ns) {

@@ -82,8 +82,13 @@ void fill_idt() {
   for (u32 i = 0; i < 256; ++i) {
     const u64 target = vector_table[i];
     const bool user = i == kBreakpoint || i == kOverflow;
-    idt[i] = {static_cast<u16>(target), SELECTOR_KERNEL_CODE, stack_of(i), user ? kInterruptGateUser : kInterruptGate,
-              static_cast<u16>(target >> 16), static_cast<u32>(target >> 32), 0};
+    idt[i] = {static_cast<u16>(target),
+              SELECTOR_KERNEL_CODE,
+              stack_of(i),
+              user ? kInterruptGateUser : kInterruptGate,
+              static_cast<u16>(target >> 16),
+              static_cast<u32>(target >> 32),
+              0};
   }
 }
 
@@ -151,8 +156,8 @@ void load_descriptors(Cpu& cpu) {
   write_msr(kMsrStar, u64{SELECTOR_KERNEL_CODE} << 32 | u64{SELECTOR_USER_DATA - 8} << 48);
   write_msr(kMsrLstar, reinterpret_cast<u64>(&syscall_entry));
   write_msr(kMsrCstar, 0);
-  write_msr(kMsrSyscallMask, kRflagsTrap | kRflagsInterrupt | kRflagsDirection | kRflagsIopl | kRflagsNested | kRflagsResume |
-                                 kRflagsAlignmentCheck);
+  write_msr(kMsrSyscallMask,
+            kRflagsTrap | kRflagsInterrupt | kRflagsDirection | kRflagsIopl | kRflagsNested | kRflagsResume | kRflagsAlignmentCheck);
 }
 
 }  // namespace hati::arch

@@ -19,11 +19,13 @@ constinit u64 xcr0 = 0;
 
 // CPUID bits (SDM volume 2A, CPUID).
 namespace leaf1 {
-constexpr u32 kEcxPcid = 1 << 17, kEcxX2Apic = 1 << 21, kEcxXsave = 1 << 26, kEcxAvx = 1 << 28, kEcxRdrand = 1 << 30, kEcxHypervisor = 1u << 31;
+constexpr u32 kEcxPcid = 1 << 17, kEcxX2Apic = 1 << 21, kEcxXsave = 1 << 26, kEcxAvx = 1 << 28, kEcxRdrand = 1 << 30,
+              kEcxHypervisor = 1u << 31;
 constexpr u32 kEdxPge = 1 << 13, kEdxSse2 = 1 << 26, kEdxTsc = 1 << 4;
 }  // namespace leaf1
 namespace leaf7 {
-constexpr u32 kEbxFsGsBase = 1 << 0, kEbxSmep = 1 << 7, kEbxInvpcid = 1 << 10, kEbxAvx512 = 1 << 16, kEbxRdseed = 1 << 18, kEbxSmap = 1 << 20;
+constexpr u32 kEbxFsGsBase = 1 << 0, kEbxSmep = 1 << 7, kEbxInvpcid = 1 << 10, kEbxAvx512 = 1 << 16, kEbxRdseed = 1 << 18,
+              kEbxSmap = 1 << 20;
 constexpr u32 kEcxUmip = 1 << 2, kEcxRdpid = 1 << 22;
 }  // namespace leaf7
 constexpr u32 kExtended1EdxNx = 1 << 20, kExtended1EdxGigabytePages = 1 << 26, kExtended1EdxRdtscp = 1 << 27;

@@ -44,9 +44,7 @@ Thread* arch_on_exception(Cpu* cpu, u32 vector, u64 error) {
 }
 
 // iretq could not load the thread's registers: non-canonical addresses, or spoil_exit().
-Thread* arch_on_exit_failure(Cpu* cpu) {
-  return kernel_on_exception(cpu, kVectorProtection, 0, 0);
-}
+Thread* arch_on_exit_failure(Cpu* cpu) { return kernel_on_exception(cpu, kVectorProtection, 0, 0); }
 
 Thread* arch_on_interrupt(Cpu* cpu, u32 vector) {
   cpu->interrupts.fetch_add(1, std::memory_order_relaxed);

@@ -35,12 +35,12 @@ inline void write_msr(u32 msr, u64 value) {
   asm volatile("wrmsr" : : "c"(msr), "a"(static_cast<u32>(value)), "d"(static_cast<u32>(value >> 32)) : "memory");
 }
 
-#define HATI_CONTROL_REGISTER(name)                                                        \
-  inline u64 read_##name() {                                                               \
-    u64 value;                                                                             \
-    asm volatile("mov %%" #name ", %0" : "=r"(value) : : "memory");                        \
-    return value;                                                                          \
-  }                                                                                        \
+#define HATI_CONTROL_REGISTER(name)                                 \
+  inline u64 read_##name() {                                        \
+    u64 value;                                                      \
+    asm volatile("mov %%" #name ", %0" : "=r"(value) : : "memory"); \
+    return value;                                                   \
+  }                                                                 \
   inline void write_##name(u64 value) { asm volatile("mov %0, %%" #name : : "r"(value) : "memory"); }
 HATI_CONTROL_REGISTER(cr0)
 HATI_CONTROL_REGISTER(cr2)
@@ -54,9 +54,7 @@ HATI_CONTROL_REGISTER(dr6)
 HATI_CONTROL_REGISTER(dr7)
 #undef HATI_CONTROL_REGISTER
 
-inline void write_xcr0(u64 value) {
-  asm volatile("xsetbv" : : "c"(0), "a"(static_cast<u32>(value)), "d"(static_cast<u32>(value >> 32)));
-}
+inline void write_xcr0(u64 value) { asm volatile("xsetbv" : : "c"(0), "a"(static_cast<u32>(value)), "d"(static_cast<u32>(value >> 32))); }
 
 inline u64 read_fs_base() {
   u64 value;

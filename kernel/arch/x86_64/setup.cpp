@@ -21,9 +21,7 @@ namespace {
 
 constinit BootInfo boot{};
 
-PhysRange image_range() {
-  return {reinterpret_cast<u64>(image_physical_begin), reinterpret_cast<u64>(image_end) - kKernelImageBase};
-}
+PhysRange image_range() { return {reinterpret_cast<u64>(image_physical_begin), reinterpret_cast<u64>(image_end) - kKernelImageBase}; }
 
 void grow_log() {
   constexpr u64 kLargeLog = 256 << 10, kSmallLog = 64 << 10, kMuchMemory = u64{256} << 20;
