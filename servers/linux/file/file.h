@@ -62,11 +62,11 @@ struct IoContext {
   u32 flags = 0;          // ReadWriteFlags
   bool nonblock = false;  // the effective O_NONBLOCK
   bool retry = false;     // not the first attempt of this call: it has waited
-  bool whole = false;     // write: all of it or kAGAIN (set by the path that cannot remember a part)
+  bool whole = false;     // all that the call must move at least, or kAGAIN and nothing (set by the path that cannot remember a part)
   // Set by a file that answers kAGAIN: how long to wait before asking again with timed_out set (VTIME, SO_RCVTIMEO).
   u64 deadline = kNever;
   bool timed_out = false;
-  usize done = 0;         // bytes moved by earlier attempts of the same call
+  usize done = 0;         // bytes moved by earlier attempts of the same call (a read's result counts them)
 };
 
 class File : public RefCounted<File> {

@@ -13,7 +13,8 @@ constexpr u32 kWriteEvents = kPollOut | kPollErr | kPollHup;
 }  // namespace
 
 SysResult<usize> read_file_now(Thread& thread, File& file, IoBuffer& to, u32 flags) {
-  IoContext context{.thread = &thread, .flags = flags, .nonblock = file.nonblocking() || (flags & kRwNoWait) != 0};
+  const bool nonblock = file.nonblocking() || (flags & kRwNoWait) != 0;
+  IoContext context{.thread = &thread, .flags = flags, .nonblock = nonblock, .whole = !nonblock};
   SysResult<usize> result = file.read(context, to);
   if (!result && result.error() == Errno::kAGAIN && !context.nonblock) return fail(Errno::kNEEDASYNC);
   return result;
@@ -40,7 +41,10 @@ Task<SysResult<usize>> read_file(Thread& thread, File& file, IoBuffer& to, u32 f
     const SysResult<> woken = co_await waiter.wait(context.deadline);
     context.retry = true;
     context.timed_out = !woken && woken.error() == Errno::kTIMEDOUT;
-    if (!woken && !context.timed_out) co_return fail(woken.error());
+    if (!woken && !context.timed_out) {
+      if (context.done > 0) co_return context.done;
+      co_return fail(woken.error());
+    }
   }
 }
 

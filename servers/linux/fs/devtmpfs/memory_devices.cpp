@@ -7,7 +7,7 @@
 #include "servers/linux/core/world.h"
 #include "servers/linux/core/services.h"
 #include "servers/linux/fs/devtmpfs/devtmpfs.h"
-#include "servers/linux/fs/devtmpfs/random.h"
+#include "servers/linux/process/random.h"
 #include "servers/linux/vfs/device.h"
 
 namespace hati::linux {
@@ -60,7 +60,7 @@ class MemoryDevice final : public File {
     std::array<u8, 512> block;
     while (to.left() > 0) {
       const usize piece = std::min<u64>(to.left(), block.size());
-      random_bytes(std::span(block).first(piece));
+      fill_random(std::span(block).first(piece));
       const SysResult<usize> moved = to.copy_out(block.data(), piece);
       if (!moved) {
         if (done == 0) return moved;
@@ -76,7 +76,7 @@ class MemoryDevice final : public File {
     std::array<u8, 64> block;
     while (from.left() > 0) {
       const usize moved = TRY(from.copy_in(block.data(), std::min<u64>(from.left(), block.size())));
-      mix_random(std::span(block).first(moved));
+      add_entropy(std::span(block).first(moved));
       done += moved;
     }
     return done;

@@ -58,6 +58,13 @@ void TmpfsInode::set_times(Timespec time) {
   attributes_.access = attributes_.modify = attributes_.change = time;
 }
 
+void TmpfsInode::set_owner_and_mode(const NewNode& node) {
+  mode_.store((mode() & kTypeMask) | (node.mode & kModePermissions), std::memory_order_relaxed);
+  SpinGuard guard(lock_);
+  attributes_.uid = node.uid;
+  attributes_.gid = node.gid;
+}
+
 Task<SysResult<>> TmpfsInode::set_attributes(AttributeChange change) {
   if ((change.bits & AttributeChange::kSize) != 0) CO_TRY(resize(change.size));
   SpinGuard guard(lock_);

@@ -88,6 +88,7 @@ class TmpfsInode final : public Inode {
   void remove_now(std::string_view name);
   Ref<TmpfsInode> child(std::string_view name) const;
   void set_times(Timespec time);
+  void set_owner_and_mode(const NewNode& node);
   void drop_link();
   u64 number() const { return number_; }
 
