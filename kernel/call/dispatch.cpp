@@ -14,21 +14,29 @@ i64 raw(Error error) { return -static_cast<i64>(error); }
 
 CallArguments arguments_of(const ThreadPage& page) { return {page.rdi, page.rsi, page.rdx, page.r10, page.r8, page.r9}; }
 
+Error bad_ring(const ThreadPage& page, const Process& process, const Result<Ref<Ring>>& ring) {
+  if (page.rdi > ~u32{0}) return Error::kBadHandle;
+  if (!ring) return ring.error();
+  return &(*ring)->owner() != &process ? Error::kNoRight : Error::kInvalidArgument;
+}
+
 // The one call that waits. The fast path of supervisors: kept apart from the table.
 Thread* ring_enter(Cpu& cpu, Thread& thread) {
   ThreadPage& page = *thread.page;
   Process& process = thread.process();
-  const auto ring = page.rdi > ~u32{0} ? Result<Ref<Ring>>(fail(Error::kBadHandle))
-                                       : process.handles().get<Ring>(static_cast<Handle>(page.rdi), Rights::kWait);
-  if (!ring || page.rsi > kRingEntriesMax || page.rdx > kRingEntriesMax || &(*ring)->owner() != &process) [[unlikely]] {
-    const Error error = !ring ? ring.error() : &(*ring)->owner() != &process ? Error::kNoRight : Error::kInvalidArgument;
-    page.rax = static_cast<u64>(raw(error));
+  auto ring = process.handles().get<Ring>(static_cast<Handle>(page.rdi), Rights::kWait);
+  if (!ring || (page.rdi >> 32) != 0 || (page.rsi | page.rdx) >= 2 * kRingEntriesMax || &(*ring)->owner() != &process) [[unlikely]] {
+    page.rax = static_cast<u64>(raw(bad_ring(page, process, ring)));
     return leave_kernel(cpu);
   }
+  begin_enter(cpu);
   const auto entered = (*ring)->enter(thread, static_cast<u32>(page.rsi), static_cast<u32>(page.rdx), page.r10);
-  if (entered && entered->waits) return switch_away(cpu);
+  if (entered && entered->waits) [[likely]] {
+    (void)ring->release();  // kept in Thread::waiting_ring, perhaps dropped by another CPU already
+    return switch_away(cpu);
+  }
   page.rax = entered ? entered->consumed : static_cast<u64>(raw(entered.error()));
-  end_enter();
+  end_enter(cpu);
   return leave_kernel(cpu);
 }
 

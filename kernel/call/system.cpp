@@ -36,11 +36,11 @@ Result<u64> call_log_read(Caller& caller, Handle resource, u64 buffer, u64 bytes
   return u64{count};
 }
 
-Result<u64> call_clock_read(Caller&, Clock clock) {
+Result<u64> call_clock_read(Caller& caller, Clock clock) {
   switch (clock) {
     case Clock::kMonotonic: return arch::now_ns();
     case Clock::kWallOffset: return static_cast<u64>(arch::wall_offset_ns());
-    case Clock::kThreadTime: return current_thread_ns();
+    case Clock::kThreadTime: return thread_time_ns(caller.thread);
   }
   return fail(Error::kInvalidArgument);
 }
@@ -70,7 +70,9 @@ Result<> call_system_info(Caller& caller, UserOut<SystemInfo> out) {
     info.context_switches += cs.switches.load(std::memory_order_relaxed);
     info.interrupts += cpu_at(cpu).interrupts.load(std::memory_order_relaxed);
     info.idle_ns[cpu] = cs.idle_ns.load(std::memory_order_relaxed);
-    info.busy_ns[cpu] = cs.busy_ns.load(std::memory_order_relaxed);
+    if (cpu_at(cpu).current == nullptr) info.idle_ns[cpu] += time_since_account(cpu);
+    const u64 online_ns = arch::now_ns() - cs.online_since_ns;
+    info.busy_ns[cpu] = online_ns > info.idle_ns[cpu] ? online_ns - info.idle_ns[cpu] : 0;
   }
   const ThreadCounts counts = count_threads();
   info.runnable = counts.runnable;

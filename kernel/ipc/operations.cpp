@@ -42,7 +42,7 @@ Result<> start_copy(Ring& ring, Thread& thread, const Submission& submission) {
 Result<> start_thread_resume(Ring& ring, Thread& thread, const Submission& submission) {
   const Ref<Thread> target = TRY(thread.process().handles().get<Thread>(submission.handle, Rights::kManage));
   if (target->supervisor() != &thread.process()) return fail(Error::kNotSupported);
-  return resume_supervised(*target, Ref<Ring>(ring), submission.user_data);
+  return resume_supervised(*target, ring, submission.user_data);
 }
 
 Result<> start_thread_wait(Ring& ring, Thread& thread, const Submission& submission) {
@@ -66,6 +66,11 @@ constexpr std::array<OperationStarter, static_cast<usize>(Operation::kCount)> kS
 };
 
 }  // namespace
+
+void start_resume(Ring& ring, Thread& thread, const Submission& submission) {
+  const auto started = start_thread_resume(ring, thread, submission);
+  if (!started) [[unlikely]] ring.complete_now(submission, -static_cast<i64>(started.error()));
+}
 
 void start_operation(Ring& ring, Thread& thread, const Submission& submission) {
   const auto number = static_cast<usize>(submission.operation);

@@ -14,6 +14,9 @@ class Thread;
 // `thread`: the current one, of the ring's owner. Always leads to exactly one completion, now or later (none if quiet and successful).
 void start_operation(Ring& ring, Thread& thread, const Submission& submission);
 
+// The commonest one, with no flags set.
+void start_resume(Ring& ring, Thread& thread, const Submission& submission);
+
 // Starts an operation or says why not. What waits has been tracked; what is done has completed.
 using OperationStarter = Result<> (*)(Ring& ring, Thread& thread, const Submission& submission);
 

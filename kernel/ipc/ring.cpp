@@ -52,7 +52,11 @@ u32 Ring::consume(Thread& thread, u32 submit) {
   while (consumed < count && !overflowing_.load(std::memory_order_relaxed)) {
     const Submission submission = queues_.take();
     ++consumed;
-    start_operation(*this, thread, submission);
+    if (submission.operation == Operation::kThreadResume && submission.flags == 0) [[likely]] {
+      start_resume(*this, thread, submission);
+    } else {
+      start_operation(*this, thread, submission);
+    }
   }
   return consumed;
 }
@@ -76,12 +80,11 @@ Result<Ring::Entered> Ring::enter(Thread& thread, u32 submit, u32 wait, u64 dead
   // Fails if a request came: the exit path serves it.
   if (!thread.word_.compare_exchange_strong(running, Thread::kWaiting, std::memory_order_acq_rel)) return Entered{consumed, false};
   thread.page->rax = consumed;
-  ref();
   thread.waiting_ring = this;
   waiter_ = &thread;
   wanted_ = wait;
   if (deadline_ns != kNever) add_timer(thread.wait_timer, deadline_ns);
-  // From here, once the lock is free, another CPU may wake the thread.
+  // From here, once the lock is free, another CPU may wake the thread, which drops the caller's reference to this ring.
   return Entered{consumed, true};
 }
 
@@ -123,7 +126,7 @@ Thread* Ring::post_trap(const Completion& completion, Thread& thread, u32 cpu, b
   Guard guard(lock_);
   const bool direct = may_switch && waiter_ != nullptr && waiter_->cpu.load(std::memory_order_relaxed) == cpu;
   if (!direct) detach_current();  // whoever sees the completion finds all registers in the page
-  if (closed_.load(std::memory_order_relaxed)) return nullptr;
+  if (closed_.load(std::memory_order_relaxed)) [[unlikely]] return nullptr;
   add(completion, thread.overflow);
   return ready_waiter();
 }

@@ -34,7 +34,8 @@ class Ring final : public Object, public ProcessRingHook {
 
   // Call::kRingEnter by the current thread. The result is the count of submissions consumed, kTimedOut (already past), kBusy (another
   // thread is in here, or waits), kTerminated, kInvalidArgument (queue indices, wait > completion entries).
-  // When the caller has to wait, its state is kWaiting on return and its result register is already set.
+  // When the caller has to wait, its state is kWaiting on return, its result register is set, and the reference through which it entered
+  // belongs to Thread::waiting_ring.
   struct Entered {
     u32 consumed;
     bool waits;

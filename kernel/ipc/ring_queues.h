@@ -40,11 +40,14 @@ class RingQueues {
     return count;
   }
   Submission take() {
-    Submission copy;
     const volatile u64* from = reinterpret_cast<const volatile u64*>(&submissions_[submit_head_ & (submit_entries_ - 1)]);
-    u64 words[sizeof(Submission) / sizeof(u64)];
-    for (u64& word : words) word = *from++;  // volatile: each word is read exactly once
-    std::memcpy(&copy, words, sizeof copy);
+    // Volatile: each word is read exactly once.
+    const u64 first = from[0];
+    const Submission copy{.operation = static_cast<Operation>(first & 0xffff),
+                          .flags = static_cast<u16>(first >> 16),
+                          .handle = static_cast<Handle>(first >> 32),
+                          .user_data = from[1],
+                          .args = {from[2], from[3], from[4], from[5], from[6], from[7]}};
     header_->submit_head.store(++submit_head_, std::memory_order_release);
     return copy;
   }

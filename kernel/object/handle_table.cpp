@@ -9,35 +9,6 @@
 
 namespace hati {
 
-namespace {
-
-constexpr u32 kIndexMask = (1u << 20) - 1;
-constexpr u64 kLockBit = 1;
-
-}  // namespace
-
-struct HandleTable::Slot {
-  std::atomic<u64> word;  // Object* | kLockBit; 0: free
-  // Both are written with the lock bit held or, in a free slot, with the table's lock.
-  u32 rights_or_next;
-  u32 generation;
-
-  void lock() {
-    while ((word.fetch_or(kLockBit, std::memory_order_acquire) & kLockBit) != 0)
-      while ((word.load(std::memory_order_relaxed) & kLockBit) != 0) __builtin_ia32_pause();
-  }
-  Object* object() const { return reinterpret_cast<Object*>(word.load(std::memory_order_relaxed) & ~kLockBit); }
-  void unlock(Object* object) { word.store(reinterpret_cast<u64>(object), std::memory_order_release); }
-};
-
-struct HandleTable::Page {
-  std::array<Slot, kSlotsPerPage> slots;
-};
-
-struct HandleTable::Directory {
-  std::array<std::atomic<Page*>, kPagesPerDirectory> pages;
-};
-
 HandleTable::~HandleTable() {
   static_assert(sizeof(Slot) == 16 && sizeof(Page) == kPageSize && sizeof(Directory) == kPageSize);
   clear();
@@ -50,17 +21,10 @@ HandleTable::~HandleTable() {
   }
 }
 
-HandleTable::Slot* HandleTable::slot_at(u32 index) const {
-  Directory* directory = directories_[index / (kSlotsPerPage * kPagesPerDirectory)].load(std::memory_order_acquire);
-  if (directory == nullptr) return nullptr;
-  Page* page = directory->pages[index / kSlotsPerPage % kPagesPerDirectory].load(std::memory_order_acquire);
-  return page == nullptr ? nullptr : &page->slots[index % kSlotsPerPage];
-}
-
 HandleTable::Slot* HandleTable::lock_slot(Handle handle) const {
   const u32 index = handle & kIndexMask;
   Slot* slot = slot_at(index);
-  if (slot == nullptr || index == 0) return nullptr;
+  if (slot == nullptr) return nullptr;
   slot->lock();
   Object* object = slot->object();
   if (object != nullptr && slot->generation == handle >> kIndexBits) [[likely]] return slot;
@@ -68,17 +32,13 @@ HandleTable::Slot* HandleTable::lock_slot(Handle handle) const {
   return nullptr;
 }
 
-Result<Object*> HandleTable::get_raw(Handle handle, ObjectType type, Rights needed) {
-  Slot* slot = lock_slot(handle);
-  if (slot == nullptr) return fail(Error::kBadHandle);
-  Object* object = slot->object();
-  const bool right_type = object->type() == type;
-  const bool right_rights = has(static_cast<Rights>(slot->rights_or_next), needed);
-  if (right_type && right_rights) [[likely]] object->ref();
-  slot->unlock(object);
-  if (!right_type) return fail(Error::kWrongType);
-  if (!right_rights) return fail(Error::kNoRight);
-  return object;
+Error HandleTable::why_not(Slot& slot, Handle handle, ObjectType type) {
+  Object* object = slot.object();
+  const bool known = object != nullptr && slot.generation == handle >> kIndexBits;
+  const bool right_type = known && object->type() == type;
+  slot.unlock(object);
+  if (!known) return Error::kBadHandle;
+  return right_type ? Error::kNoRight : Error::kWrongType;
 }
 
 Result<HandleTable::Entry> HandleTable::get_any(Handle handle, Rights needed) {

@@ -81,8 +81,17 @@ class HandleTable {
   // T::kType names the type. kBadHandle, kWrongType, kNoRight.
   template <class T>
   Result<Ref<T>> get(Handle handle, Rights needed) {
-    Object* object = TRY(get_raw(handle, T::kType, needed));
-    return Ref<T>::adopt(static_cast<T*>(object));
+    Slot* slot = slot_at(handle & kIndexMask);
+    if (slot == nullptr) [[unlikely]] return fail(Error::kBadHandle);
+    slot->lock();
+    Object* object = slot->object();
+    if (object != nullptr && slot->generation == handle >> kIndexBits && object->type() == T::kType &&
+        has(static_cast<Rights>(slot->rights_or_next), needed)) [[likely]] {
+      object->ref();
+      slot->unlock(object);
+      return Ref<T>::adopt(static_cast<T*>(object));
+    }
+    return fail(why_not(*slot, handle, T::kType));
   }
 
   // Closes everything and refuses new handles: the process ends. `budget` entries at most; true when nothing is left.
@@ -90,20 +99,46 @@ class HandleTable {
   u32 count() const { return count_.load(std::memory_order_relaxed); }
 
  private:
-  struct Slot;  // 16 bytes
+  // The first word holds the object and a lock bit. The rest is written with the lock bit held or, in a free slot, with the table's lock.
+  struct Slot {
+    static constexpr u64 kLockBit = 1;
+    std::atomic<u64> word;  // Object* | kLockBit; 0: free
+    u32 rights_or_next;     // free: index of the next free slot
+    u32 generation;
+
+    void lock() {
+      while ((word.fetch_or(kLockBit, std::memory_order_acquire) & kLockBit) != 0) [[unlikely]]
+        while ((word.load(std::memory_order_relaxed) & kLockBit) != 0) __builtin_ia32_pause();
+    }
+    Object* object() const { return reinterpret_cast<Object*>(word.load(std::memory_order_relaxed) & ~kLockBit); }
+    void unlock(Object* object) { word.store(reinterpret_cast<u64>(object), std::memory_order_release); }
+  };
+  static_assert(sizeof(Slot) == 16);
   static constexpr u32 kIndexBits = 20, kGenerationBits = 12;
   static constexpr u32 kSlotsPerPage = 256, kPagesPerDirectory = 512;
   static constexpr u32 kDirectories = kHandlesMax / kSlotsPerPage / kPagesPerDirectory;
-  struct Page;
-  struct Directory;
+  static constexpr u32 kIndexMask = (1u << kIndexBits) - 1;
+  struct Page {
+    std::array<Slot, kSlotsPerPage> slots;
+  };
+  struct Directory {
+    std::array<std::atomic<Page*>, kPagesPerDirectory> pages;
+  };
 
   // Finds the slot and holds its lock bit, or nullptr if the handle is stale or was never made.
   Slot* lock_slot(Handle handle) const;
-  Slot* slot_at(u32 index) const;
+  // nullptr: beyond what the table has grown to, or 0.
+  Slot* slot_at(u32 index) const {
+    Directory* directory = directories_[index / (kSlotsPerPage * kPagesPerDirectory)].load(std::memory_order_acquire);
+    if (directory == nullptr) return nullptr;
+    Page* page = directory->pages[index / kSlotsPerPage % kPagesPerDirectory].load(std::memory_order_acquire);
+    return page == nullptr ? nullptr : &page->slots[index % kSlotsPerPage];
+  }
+  // For a locked slot that does not satisfy a get(): the reason. Unlocks it.
+  static Error why_not(Slot& slot, Handle handle, ObjectType type);
   Result<> grow() HATI_REQUIRES(lock_);
   // Frees a slot that is locked; unlocks it.
   HandleValue empty_slot(Slot& slot, u32 index) HATI_REQUIRES(lock_);
-  Result<Object*> get_raw(Handle handle, ObjectType type, Rights needed);  // with a reference
 
   std::array<std::atomic<Directory*>, kDirectories> directories_{};
   std::atomic<u32> count_{0};

@@ -13,12 +13,10 @@
 
 namespace hati {
 
+constinit std::array<SchedulerStorage, kCpusMax> scheduler_storage{};
+
 namespace {
 
-struct alignas(64) SchedulerStorage {
-  std::byte bytes[sizeof(CpuScheduler)];
-};
-constinit std::array<SchedulerStorage, kCpusMax> storage{};
 constinit std::atomic<u64> idle_cpus{0};
 
 u64 online_mask() {
@@ -26,10 +24,8 @@ u64 online_mask() {
   return count >= 64 ? ~u64{0} : (u64{1} << count) - 1;
 }
 
-u64 allowed_mask(const Thread& thread) {
-  const u64 allowed = thread.affinity.load(std::memory_order_relaxed) & online_mask();
-  return allowed != 0 ? allowed : online_mask();
-}
+// Never empty: Thread::control() sees to that.
+u64 allowed_mask(const Thread& thread) { return thread.affinity.load(std::memory_order_relaxed) & online_mask(); }
 
 u32 first_of(u64 mask) { return static_cast<u32>(std::countr_zero(mask)); }
 
@@ -74,6 +70,15 @@ void enqueue(u32 target, Thread& thread) {
   if (target == this_cpu().id || thread.priority >= cs.running_priority.load(std::memory_order_relaxed)) notify(target);
 }
 
+// A stopped thread with an interrupt request: it takes that up and stays stopped.
+Result<> resume_interrupted(Thread& thread, Ring& ring, u64 user_data) {
+  u32 word = Thread::kStopped | Thread::kInterrupt;
+  if (!thread.word_.compare_exchange_strong(word, Thread::kStopped, std::memory_order_acq_rel)) return fail(Error::kBusy);
+  thread.page->trap = static_cast<u32>(Trap::kInterrupted);
+  ring.complete({user_data, static_cast<i64>(Trap::kInterrupted), {}}, thread.overflow);
+  return {};
+}
+
 // Calls change() with the thread out of its queue, if it is in one, and with the lock of the queue held.
 template <class F>
 void change_order(Thread& thread, F change) {
@@ -96,15 +101,12 @@ void change_order(Thread& thread, F change) {
 
 }  // namespace
 
-CpuScheduler& scheduler_at(u32 cpu) { return *std::launder(reinterpret_cast<CpuScheduler*>(&storage[cpu])); }
-
 void scheduler_init_cpu(Cpu& cpu) {
-  auto* cs = new (&storage[cpu.id]) CpuScheduler;
-  cs->last_ns = arch::now_ns();
+  auto* cs = new (&scheduler_storage[cpu.id]) CpuScheduler;
+  cs->online_since_ns = arch::now_ns();
+  cs->last_ns.store(cs->online_since_ns, std::memory_order_relaxed);
   note_idle(cpu.id, true);
 }
-
-bool may_run_on(const Thread& thread, u32 cpu) { return (allowed_mask(thread) >> cpu & 1) != 0; }
 
 void note_idle(u32 cpu, bool idle) {
   const u64 bit = u64{1} << cpu;
@@ -158,14 +160,11 @@ void hand_over(Thread& thread) {
   const bool free = !thread.on_cpu.load(std::memory_order_acquire) && (live < 0 || static_cast<u32>(live) == here);
   // A native thread (a worker) stays on its CPU; a supervised one follows its supervisor.
   const bool suits = thread.supervised() || thread.cpu.load(std::memory_order_relaxed) == here;
-  if (!cs.in_enter || !free || !suits || !may_run_on(thread, here)) return make_runnable(thread);
-  if (cs.candidate == nullptr) {
-    cs.candidate = &thread;
-  } else if (cs.candidate->priority > thread.priority) {
-    make_runnable(thread);
-  } else {
-    make_runnable(*std::exchange(cs.candidate, &thread));
-  }
+  if (!cs.in_enter || !free || !suits || !may_run_on(thread, here)) [[unlikely]] return make_runnable(thread);
+  Thread* rival = std::exchange(cs.candidate, &thread);
+  if (rival == nullptr) [[likely]] return;
+  if (rival->priority > thread.priority) std::swap(cs.candidate, rival);
+  make_runnable(*rival);
 }
 
 void wake_waiter(Thread* thread) {
@@ -174,23 +173,20 @@ void wake_waiter(Thread* thread) {
   hand_over(*thread);
 }
 
-Result<> resume_supervised(Thread& thread, Ref<Ring> ring, u64 user_data) {
-  if (thread.overflow.in_overflow()) return fail(Error::kBusy);  // its last completion has not been delivered yet
-  u32 word = thread.word_.load(std::memory_order_acquire);
-  for (;;) {
+Result<> resume_supervised(Thread& thread, Ring& ring, u64 user_data) {
+  if (thread.overflow.in_overflow()) [[unlikely]] return fail(Error::kBusy);  // its last completion has not been delivered yet
+  u32 word = Thread::kStopped;
+  if (!thread.word_.compare_exchange_strong(word, Thread::kRunnable, std::memory_order_acq_rel)) [[unlikely]] {
     if ((word & Thread::kKill) != 0 || (word & Thread::kStateMask) == Thread::kEnded) return fail(Error::kTerminated);
     if ((word & Thread::kStateMask) != Thread::kStopped) return fail(Error::kBusy);
-    const bool interrupted = (word & Thread::kInterrupt) != 0;
-    const u32 next = interrupted ? u32{Thread::kStopped} : u32{Thread::kRunnable};
-    if (!thread.word_.compare_exchange_weak(word, next, std::memory_order_acq_rel)) continue;
-    if (interrupted) {
-      thread.page->trap = static_cast<u32>(Trap::kInterrupted);
-      ring->complete({user_data, static_cast<i64>(Trap::kInterrupted), {}}, thread.overflow);
-      return {};
-    }
-    break;
+    return resume_interrupted(thread, ring, user_data);
   }
-  thread.resume = {ring.release(), user_data};
+  if (thread.resume.ring != &ring) [[unlikely]] {
+    Ref<Ring> before = Ref<Ring>::adopt(thread.resume.ring);
+    thread.resume.ring = Ref<Ring>(ring).release();
+  }
+  thread.resume.user_data = user_data;
+  thread.resume.pending = true;
   Process& process = thread.process();
   if (process.flush_pending() && process.wait_for_flush(thread.flush_park)) [[unlikely]] return {};
   hand_over(thread);

@@ -4,12 +4,11 @@
 
 #include "base/types.h"
 #include "kernel/cpu/cpu.h"
+#include "kernel/thread/thread.h"
 
 namespace hati {
 
-class Thread;
-
-bool may_run_on(const Thread& thread, u32 cpu);
+inline bool may_run_on(const Thread& thread, u32 cpu) { return (thread.affinity.load(std::memory_order_relaxed) >> cpu & 1) != 0; }
 // For an idle CPU: takes a thread from another's queue, or nullptr. It is kRunnable and the caller's.
 Thread* steal(Cpu& cpu);
 void note_idle(u32 cpu, bool idle);

@@ -76,10 +76,6 @@ void RunQueue::place(RunNode& node, bool woken) const {
   node.virtual_ns = std::clamp(node.virtual_ns, earliest, latest);
 }
 
-void RunQueue::charge(RunNode& node, u64 ns) {
-  node.virtual_ns += node.weight == kNiceZeroWeight ? ns : ns * kNiceZeroWeight / node.weight;
-}
-
 bool RunQueue::preempts(const RunNode& node, const RunNode& running) {
   if (node.priority != running.priority) return node.priority > running.priority;
   return node.priority == kPriorityFair && node.virtual_ns + kWakeGainNs < running.virtual_ns;

@@ -20,21 +20,20 @@ constexpr u32 kTimersPerInterrupt = 32;
 constexpr u64 kInviteNs = 1'000'000;
 constexpr u32 kRequests = Thread::kKill | Thread::kInterrupt;
 
-void add_relaxed(std::atomic<u64>& counter, u64 value) {
+inline void add_relaxed(std::atomic<u64>& counter, u64 value) {
   counter.store(counter.load(std::memory_order_relaxed) + value, std::memory_order_relaxed);  // one writer
 }
 
 // Charges the time since the last call to whoever had the CPU. The one place where the path of a call reads the clock.
-u64 account(Cpu& cpu, CpuScheduler& cs) {
+inline u64 account(Cpu& cpu, CpuScheduler& cs) {
   const u64 now = arch::now_ns();
-  const u64 passed = now - cs.last_ns;
-  cs.last_ns = now;
+  const u64 passed = now - cs.last_ns.load(std::memory_order_relaxed);
+  cs.last_ns.store(now, std::memory_order_relaxed);
   Thread* thread = cpu.current;
-  if (thread == nullptr) {
+  if (thread == nullptr) [[unlikely]] {
     add_relaxed(cs.idle_ns, passed);
     return now;
   }
-  add_relaxed(cs.busy_ns, passed);
   add_relaxed(thread->user_ns, passed);
   if (thread->priority == kPriorityFair) RunQueue::charge(*thread, passed);
   return now;
@@ -93,6 +92,17 @@ Thread* switch_to(Cpu& cpu, CpuScheduler& cs, Thread* next) {
   // From here another CPU may run `previous`, or free it unless it ended here.
   if (ended) [[unlikely]] previous->finish_end();
   return next;
+}
+
+// Between a thread and its supervisor, or from a waiting thread to the one it woke: no queue is touched. Not counted as a context switch.
+inline Thread* switch_directly(Cpu& cpu, Thread& previous, Thread& next) {
+  arch::switch_thread(cpu, &previous, &next);
+  cpu.current = &next;
+  next.cpu.store(cpu.id, std::memory_order_relaxed);
+  next.on_cpu.store(true, std::memory_order_relaxed);
+  previous.on_cpu.store(false, std::memory_order_release);
+  // From here another CPU may run `previous`, or free it.
+  return &next;
 }
 
 // Whether `first`, from the queue, takes the CPU from `current`.
@@ -154,10 +164,11 @@ void serve_requests(Thread& thread) {
   }
   thread.word_.fetch_and(~Thread::kInterrupt, std::memory_order_acq_rel);
   if (&thread == this_cpu().current) detach_current();
-  Ref<Ring> submitted = Ref<Ring>::adopt(std::exchange(thread.resume.ring, nullptr));
+  const Ref<Ring> submitted(*thread.resume.ring);
   Ring* trap_ring = thread.supervisor()->trap_ring(this_cpu().id);
   thread.page->trap = static_cast<u32>(Trap::kInterrupted);
   const Completion completion{thread.resume.user_data, static_cast<i64>(Trap::kInterrupted), {}};
+  thread.resume.pending = false;
   thread.word_.fetch_sub(Thread::kRunning - Thread::kStopped, std::memory_order_acq_rel);
   (trap_ring != nullptr ? *trap_ring : *submitted).complete(completion, thread.overflow);
 }
@@ -231,12 +242,11 @@ Thread* end_in_trap(Cpu& cpu, Thread& thread, Ring& ring) {
 }
 
 // Whether the candidate may run at once although the queue was not asked under its lock.
-bool may_go_directly(CpuScheduler& cs, const Thread& candidate, u64 now) {
-  if (cs.attention.load(std::memory_order_relaxed) != 0) return false;
+inline bool may_go_directly(CpuScheduler& cs, const Thread& candidate, u64 now) {
   // Pairs with enqueue(): either it sees the lower priority and interrupts, or we see its thread.
-  if (cs.running_priority.load(std::memory_order_relaxed) > candidate.priority) cs.running_priority.exchange(candidate.priority);
-  if (cs.fifo_queued.load(std::memory_order_relaxed) != 0) return false;
-  if (candidate.priority != kPriorityFair || cs.fair_queued.load(std::memory_order_relaxed) == 0) return true;
+  if (cs.running_priority.load(std::memory_order_relaxed) > candidate.priority) [[unlikely]] cs.running_priority.exchange(candidate.priority);
+  if (cs.attention.load(std::memory_order_relaxed) != 0 || cs.fifo_queued.load(std::memory_order_relaxed) != 0) return false;
+  if (candidate.priority != kPriorityFair || cs.fair_queued.load(std::memory_order_relaxed) == 0) [[likely]] return true;
   return cs.slice_owner == &candidate && now < cs.slice_end_ns;
 }
 
@@ -250,19 +260,18 @@ Thread* leave_kernel(Cpu& cpu) {
 
 Thread* switch_away(Cpu& cpu) {
   CpuScheduler& cs = scheduler_at(cpu.id);
+  cs.in_enter = false;
   const u64 now = account(cpu, cs);
-  if (Thread* candidate = std::exchange(cs.candidate, nullptr)) {
+  if (Thread* candidate = std::exchange(cs.candidate, nullptr)) [[likely]] {
     if (may_go_directly(cs, *candidate, now)) [[likely]] {
-      const u32 old = candidate->word_.fetch_add(Thread::kRunning - Thread::kRunnable, std::memory_order_acq_rel);
-      if ((old & kRequests) == 0) [[likely]] {
+      u32 runnable = Thread::kRunnable;
+      if (candidate->word_.compare_exchange_strong(runnable, Thread::kRunning, std::memory_order_acq_rel)) [[likely]] {
         if (cs.slice_owner != candidate || now >= cs.slice_end_ns) start_direct_slice(cs, *candidate, now);
-        program_timer(cpu, cs, candidate, now);
-        return switch_to(cpu, cs, candidate);
+        if (cs.fair_queued.load(std::memory_order_relaxed) != 0) program_timer(cpu, cs, candidate, now);
+        return switch_directly(cpu, *cpu.current, *candidate);
       }
-      serve_requests(*candidate);
-    } else {
-      make_runnable(*candidate);
     }
+    make_runnable(*candidate);
   }
   if (cs.attention.load(std::memory_order_relaxed) != 0) return leave_slowly(cpu, cs);
   return choose_and_switch(cpu, cs, now);
@@ -275,9 +284,11 @@ Thread* trap_supervised(Cpu& cpu, Thread& thread, Trap trap, u64 detail) {
   page.trap = static_cast<u32>(trap);
   page.cpu_time_ns = thread.user_ns.load(std::memory_order_relaxed);
   const Completion completion{thread.resume.user_data, static_cast<i64>(trap), {detail, 0}};
-  const Ref<Ring> submitted = Ref<Ring>::adopt(std::exchange(thread.resume.ring, nullptr));
+  thread.resume.pending = false;
   Ring* trap_ring = thread.supervisor()->trap_ring(cpu.id);
-  Ring& ring = trap_ring != nullptr ? *trap_ring : *submitted;
+  Ring& ring = trap_ring != nullptr ? *trap_ring : *thread.resume.ring;
+  // Once the thread is kStopped somebody may resume it, in this ring or another: `ring` must outlive that.
+  const Ref<Ring> keep = trap_ring != nullptr ? Ref<Ring>() : Ref<Ring>(ring);
   const u32 old = thread.word_.fetch_sub(Thread::kRunning - Thread::kStopped, std::memory_order_acq_rel);
   if ((old & Thread::kKill) != 0) [[unlikely]] return end_in_trap(cpu, thread, ring);
   const bool may_switch = cs.attention.load(std::memory_order_relaxed) == 0;
@@ -287,7 +298,7 @@ Thread* trap_supervised(Cpu& cpu, Thread& thread, Trap trap, u64 detail) {
   u32 expected = Thread::kWaiting;
   if (cpu.current == &thread && waiter->word_.compare_exchange_strong(expected, Thread::kRunning, std::memory_order_acq_rel)) [[likely]] {
     waiter->stop_waiting(false);
-    return switch_to(cpu, cs, waiter);
+    return switch_directly(cpu, thread, *waiter);
   }
   wake_waiter(waiter);
   return switch_away(cpu);
@@ -307,13 +318,7 @@ void end_on_cpu() {
   cs.attention.fetch_or(CpuScheduler::kReschedule, std::memory_order_relaxed);
 }
 
-void begin_enter() { scheduler_at(this_cpu().id).in_enter = true; }
-
-void end_enter() {
-  CpuScheduler& cs = scheduler_at(this_cpu().id);
-  cs.in_enter = false;
-  if (Thread* candidate = std::exchange(cs.candidate, nullptr)) make_runnable(*candidate);
-}
+void end_enter_with_candidate(CpuScheduler& cs) { make_runnable(*std::exchange(cs.candidate, nullptr)); }
 
 void yield_current() {
   CpuScheduler& cs = scheduler_at(this_cpu().id);
@@ -331,9 +336,15 @@ void add_timer(Timer& timer, u64 deadline_ns) {
   if (cs.timers.add(timer, deadline_ns)) arm(cpu, cs, deadline_ns);
 }
 
-u64 current_thread_ns() {
-  const Cpu& cpu = this_cpu();
-  return cpu.current->user_ns.load(std::memory_order_relaxed) + (arch::now_ns() - scheduler_at(cpu.id).last_ns);
+u64 thread_time_ns(const Thread& thread) {
+  const u64 accounted = thread.user_ns.load(std::memory_order_relaxed);
+  if (thread.state() != Thread::kRunning) return accounted;
+  return accounted + time_since_account(thread.cpu.load(std::memory_order_relaxed));
+}
+
+u64 time_since_account(u32 cpu) {
+  const u64 last = scheduler_at(cpu).last_ns.load(std::memory_order_relaxed), now = arch::now_ns();
+  return now > last ? now - last : 0;
 }
 
 void scheduler_timer(Cpu& cpu) {

@@ -4,6 +4,9 @@
 // Functions are called in the kernel (interrupts off), without locks held unless they say otherwise.
 #pragma once
 
+#include <array>
+#include <new>
+
 #include "abi/call.h"
 #include "abi/ring.h"
 #include "abi/thread.h"
@@ -30,7 +33,8 @@ struct CpuScheduler {
   Thread* candidate = nullptr;    // kRunnable, in no queue: runs next if the current thread waits
   Thread* slice_owner = nullptr;  // whose slice it is; compared only, may be gone
   u64 slice_end_ns = 0;
-  u64 last_ns = 0;                // up to when time is accounted
+  u64 online_since_ns = 0;        // constant
+  std::atomic<u64> last_ns{0};    // up to when time is accounted; read by others
   u64 armed_ns = kNever;          // what the hardware timer is set to
   u64 last_push_ns = 0;           // when an idle CPU was last invited to steal
   TimerQueue timers;              // any CPU
@@ -39,9 +43,13 @@ struct CpuScheduler {
   RunQueue queue HATI_GUARDED_BY(lock);
   std::atomic<u32> fair_queued{0}, fifo_queued{0};  // copies of the counts, written under the lock, for looks without it
   std::atomic<u32> running_priority{0};             // at most this is preempted without an interrupt; never below the truth for long
-  std::atomic<u64> idle_ns{0}, busy_ns{0}, switches{0};
+  std::atomic<u64> idle_ns{0}, switches{0};
 };
-CpuScheduler& scheduler_at(u32 cpu);
+struct alignas(64) SchedulerStorage {
+  std::byte bytes[(sizeof(CpuScheduler) + 63) / 64 * 64];
+};
+extern std::array<SchedulerStorage, kCpusMax> scheduler_storage;  // filled by scheduler_init_cpu()
+inline CpuScheduler& scheduler_at(u32 cpu) { return *std::launder(reinterpret_cast<CpuScheduler*>(&scheduler_storage[cpu])); }
 
 // A thread that was claimed (kRunnable, in no queue) gets a place; preempts or wakes a CPU if need be.
 void make_runnable(Thread& thread);
@@ -51,7 +59,7 @@ void hand_over(Thread& thread);
 void wake_waiter(Thread* thread);
 
 // kThreadResume: a stopped supervised thread runs until it traps, which completes `user_data`. kTerminated, kBusy (not stopped).
-Result<> resume_supervised(Thread& thread, Ref<Ring> ring, u64 user_data);
+Result<> resume_supervised(Thread& thread, Ring& ring, u64 user_data);
 
 void set_priority(Thread& thread, u32 priority);
 void set_nice(Thread& thread, i32 nice);
@@ -66,13 +74,20 @@ void end_on_cpu();
 void kick_cpu(u32 cpu);
 // Adds a timer to this CPU's queue.
 void add_timer(Timer& timer, u64 deadline_ns);
-// CPU time of the current thread up to now.
-u64 current_thread_ns();
+// CPU time of a thread up to now, if need be estimated while it runs elsewhere.
+u64 thread_time_ns(const Thread& thread);
+// How long the CPU has been doing what it does now (run a thread, idle) beyond what its counters say.
+u64 time_since_account(u32 cpu);
 
 // --- For Ring::enter. ---
-void begin_enter();
+inline void begin_enter(Cpu& cpu) { scheduler_at(cpu.id).in_enter = true; }
 // The current thread goes on: a candidate is queued.
-void end_enter();
+void end_enter_with_candidate(CpuScheduler& cs);
+inline void end_enter(Cpu& cpu) {
+  CpuScheduler& cs = scheduler_at(cpu.id);
+  cs.in_enter = false;
+  if (cs.candidate != nullptr) end_enter_with_candidate(cs);
+}
 
 // --- The exit path, for entry.cpp. ---
 // The current thread may go on, unless something needs attention.

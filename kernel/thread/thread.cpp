@@ -148,9 +148,7 @@ void Thread::note_fault(u32 vector, u64 error, u64 address) {
   fault_[2] = address;
 }
 
-void Thread::stop_waiting(bool in_slot) {
-  TimerQueue::remove(wait_timer);
-  if (waiting_ring == nullptr) return;
+void Thread::leave_ring(bool in_slot) {
   Ring* target = std::exchange(waiting_ring, nullptr);
   if (in_slot) target->forget_waiter(*this);
   target->unref();
@@ -162,7 +160,7 @@ void Thread::finish_end() {
   if (Ring* target = std::exchange(resume.ring, nullptr)) {
     const Ref<Ring> reference = Ref<Ring>::adopt(target);
     Ring* trap_ring = supervisor_->trap_ring(this_cpu().id);
-    (trap_ring != nullptr ? trap_ring : target)->complete({resume.user_data, static_cast<i64>(Trap::kKilled), {}}, overflow);
+    if (resume.pending) (trap_ring != nullptr ? trap_ring : target)->complete({resume.user_data, static_cast<i64>(Trap::kKilled), {}}, overflow);
   }
   while (PendingOperation* operation = next_waiter()) operation->finish(static_cast<u32>(end_code_));
   process_->thread_ended(*this, end_code_, end_);
@@ -220,7 +218,7 @@ Result<> Thread::control(ThreadProperty property, i64 value, u32 limit) {
 ThreadInfo Thread::info() const {
   ThreadInfo result{};
   result.koid = koid();
-  result.user_ns = user_ns.load(std::memory_order_relaxed);
+  result.user_ns = thread_time_ns(*this);
   result.context_switches = switches.load(std::memory_order_relaxed);
   result.preemptions = preemptions.load(std::memory_order_relaxed);
   result.last_cpu = cpu.load(std::memory_order_relaxed);

@@ -66,8 +66,9 @@ class Thread final : public Object, public arch::ThreadContext, public RunNode, 
   // --- For kernel/thread and kernel/ipc. ---
   // What kThreadResume left, while the thread is resumed.
   struct Resume {
-    Ring* ring = nullptr;  // owns a reference
+    Ring* ring = nullptr;  // of the last resume; owns a reference. Written by who moved the thread from kStopped
     u64 user_data = 0;
+    bool pending = false;  // not completed yet
   };
   // Ends a kRingEnter when its deadline comes.
   class WaitTimer final : public Timer {
@@ -91,7 +92,10 @@ class Thread final : public Object, public arch::ThreadContext, public RunNode, 
   // kWaiting -> kRunnable. True for exactly one caller, who must see that it runs.
   bool claim_wake();
   // Disarms its deadline and lets go of its ring; by who claimed it. `in_slot`: it may still be in the ring's waiter slot.
-  void stop_waiting(bool in_slot);
+  void stop_waiting(bool in_slot) {
+    TimerQueue::remove(wait_timer);
+    if (waiting_ring != nullptr) leave_ring(in_slot);
+  }
   // The last step of a thread's life, by whoever moved it to kEnded, when no CPU runs it. Drops the thread's own reference.
   void finish_end();
 
@@ -116,6 +120,7 @@ class Thread final : public Object, public arch::ThreadContext, public RunNode, 
  private:
   void on_last_handle() override;
   void release_storage() override;
+  void leave_ring(bool in_slot);
   void set_end(i32 exit_code, ThreadEnd end);
   PendingOperation* next_waiter() HATI_EXCLUDES(waiters_lock_);
 

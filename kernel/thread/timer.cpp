@@ -20,7 +20,7 @@ bool TimerQueue::add(Timer& timer, u64 deadline_ns) {
   return first;
 }
 
-void TimerQueue::remove(Timer& timer) {
+void TimerQueue::remove_queued(Timer& timer) {
   TimerQueue* queue = timer.queue_.load(std::memory_order_acquire);
   if (queue == nullptr) return;
   Guard guard(queue->lock_);

@@ -42,7 +42,9 @@ class TimerQueue {
   // `timer` is in no queue. Returns whether it is now the first: the hardware timer may have to be set.
   bool add(Timer& timer, u64 deadline_ns) HATI_EXCLUDES(lock_);
   // Takes the timer out of whatever queue it is in; after it returns no queue touches the timer any more.
-  static void remove(Timer& timer);
+  static void remove(Timer& timer) {
+    if (timer.queue_.load(std::memory_order_acquire) != nullptr) [[unlikely]] remove_queued(timer);
+  }
   // Fires what is due, at most `limit` timers.
   void run(u64 now_ns, u32 limit) HATI_EXCLUDES(lock_);
   // The earliest deadline or kNever; may be outdated by the time it is used, never later than a timer this CPU added.
@@ -52,6 +54,7 @@ class TimerQueue {
   struct Order {
     bool operator()(const Timer& a, const Timer& b) const { return a.deadline_ns_ < b.deadline_ns_; }
   };
+  static void remove_queued(Timer& timer);
   void update_next() HATI_REQUIRES(lock_);
   Timer* take_due(u64 now_ns) HATI_EXCLUDES(lock_);  // the first due timer that could be claimed
 

@@ -159,7 +159,8 @@ void test_threads(UserRing& ring) {
   ring.push(Operation::kEventWait, thread_event, 2);
   ring.enter(2, 0);
   expect(call(Call::kThreadStart, thread) == 0, "start", 0);
-  expect_error(call(Call::kThreadStart, thread), Error::kBusy, "start twice");
+  const i64 again = call(Call::kThreadStart, thread);  // on another processor it may have ended already
+  expect(again == -static_cast<i64>(Error::kBusy) || again == -static_cast<i64>(Error::kTerminated), "start twice", again);
   expect(ring.enter(0, 2) == 0, "wait for thread", 0);
   expect(ring.take().result == 2, "event of thread", 0);
   Completion c = ring.take();
@@ -283,12 +284,16 @@ extern "C" [[noreturn]] void selftest_main(const u64* stack) {
   expect(call(Call::kSystemInfo, &info) == 0, "system info", 0);
   Line() << "selftest: " << info.cpu_count << " processors, " << static_cast<i64>(info.memory_free >> 20) << " MiB free";
   UserRing ring;
+#if !HATI_MEASURE_ONLY
   test_handles();
   test_ring(ring);
   test_overflow();
   test_channel(ring);
   test_threads(ring);
   test_supervised(ring);
+#else
+  ring.create(64, 64);
+#endif
   measure(ring, info.tsc_hz);
   Line() << "selftest: " << static_cast<i64>(checks) << " checks, " << static_cast<i64>(failures) << " failures";
   call(Call::kPower, resource, failures == 0 ? PowerAction::kOff : PowerAction::kPanic, 1);
