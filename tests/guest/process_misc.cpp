@@ -139,6 +139,11 @@ TEST(unknown_system_calls_are_enosys) {
   CHECK_ERRNO(syscall(0x80000000L), ENOSYS);
 }
 
+TEST(system_call_number_has_32_bits) {
+  CHECK_EQ(syscall(SYS_getpid | 0x100000000), getpid());
+  CHECK_EQ(syscall(static_cast<long>(0xdeadbeef00000000) | SYS_getppid), getppid());
+}
+
 TEST(system_call_preserves_registers) {
   register uint64_t r12 asm("r12") = 0x1212121212121212;
   register uint64_t r13 asm("r13") = 0x1313131313131313;
