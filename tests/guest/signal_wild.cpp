@@ -180,20 +180,6 @@ TEST(bad_selectors) {
   CHECK_PRIVILEGED("mov $0x08, %%eax; mov %%eax, %%es");
 }
 
-// QEMU reads the stack of a far return with the kernel's privilege, so that SMAP faults; Linux then takes
-// the fault for its own and kills the process. Whatever it is, it must be the end of that process only.
-#define CHECK_KILLS(text)                                  \
-  CHECK(WIFSIGNALED(wait_status(spawn([] {                 \
-    signal(SIGSEGV, SIG_DFL);                              \
-    asm volatile(text : : : "rax", "rcx", "memory", "cc"); \
-  }))))
-
-TEST(far_returns_to_the_kernels_selectors) {
-  CHECK_KILLS("pushq $0x10; lea 1f(%%rip), %%rax; pushq %%rax; lretq; 1: ud2");
-  CHECK_KILLS("mov %%rsp, %%rcx; pushq $0x18; pushq %%rcx; pushfq; pushq $0x10; lea 1f(%%rip), %%rax; pushq %%rax; iretq; 1: ud2");
-  CHECK_KILLS("mov %%rsp, %%rcx; pushq $0x2b; pushq %%rcx; pushfq; pushq $0xfff0; lea 1f(%%rip), %%rax; pushq %%rax; iretq; 1: ud2");
-}
-
 TEST(software_interrupts) {
     // Only 3, 4 and 0x80 may be raised by programs.
   CHECK_PRIVILEGED("int $0x20");

@@ -92,7 +92,7 @@ TEST(clocks_agree_with_each_other) {
   time_t stored = 0;
   const time_t seconds = syscall(SYS_time, &stored);
   CHECK_EQ(seconds, stored);
-  CHECK(seconds - us / 1000000 >= 0 && seconds - us / 1000000 <= 2);
+  CHECK(seconds - us / 1000000 >= -1 && seconds - us / 1000000 <= 2);  // time() may lag by a tick
   CHECK(seconds > 1600000000);  // the machine has a clock
 }
 
