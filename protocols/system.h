@@ -16,7 +16,8 @@ struct PowerRequest {
 };
 
 // A new connection to a service that the manifest lists under `connect` for this server; reply handle 0: the channel. Blocks while the
-// service restarts. kNoRight: not listed. kNotFound: nobody offers it (any more).
+// service restarts. A server that dies meanwhile takes the new connection with it: calls on it end with kPeerClosed, then connect again.
+// kNoRight: not listed. kNotFound: nobody offers it (any more).
 struct ConnectRequest {
   static constexpr u32 kId = 2;
   using Reply = EmptyReply;
