@@ -67,9 +67,10 @@ SCRIPT(
     "sleep 50 & p=$!; until ps | grep -q '[s]leep 50$'; do usleep 10000; done; ps -o pid,comm | awk -v p=$p '$1 == p {print $2}'; kill $p",
     "sleep\n")
 SCRIPT(killall,
-       "cp /bin/busybox busybox77; ./busybox77 sleep 77 & until pidof busybox77 > f; do usleep 10000; done; [ $(cat f) = $! ] && echo "
+       "exec 2>/dev/null; cp /bin/busybox busybox77; ./busybox77 sleep 77 & until pidof busybox77 > f; do usleep 10000; done; [ $(cat f) = "
+       "$! ] && echo "
        "found; killall busybox77; wait $!; echo $?",
-       "found\nTerminated\n143\n")
+       "found\n143\n")
 SCRIPT(
     xxd_shuf_split,
     "printf AB | xxd -p; seq 1 50 | shuf | sort -n | head -n 1; echo abc | rev 2>/dev/null || echo cba; seq 3 | nl | awk '{print $2 - $1}'",
@@ -80,7 +81,7 @@ SCRIPT(pidof_and_kill,
 SCRIPT(top_batch, "top -b -n 1 | awk 'NR == 1 {print $1} NR == 2 {print $1} NR == 4 {print $1, $2, $3}'", "Mem:\nCPU:\nPID PPID USER\n")
 SCRIPT(free_uptime, "free | awk 'NR == 2 {print $1, ($2 > 0), ($2 >= $3)}'; uptime | grep -c 'load average'", "Mem: 1 1\n1\n")
 SCRIPT(uname_hostname, "uname -s; uname -m; hostname testhost; hostname; uname -n", "Linux\nx86_64\ntesthost\ntesthost\n")
-SCRIPT(env_timeout, "env -i A=b env; timeout 1 sleep 20; echo $?", "A=b\nTerminated\n143\n")
+SCRIPT(env_timeout, "exec 2>/dev/null; env -i A=b env; timeout 1 sleep 20; echo $?", "A=b\n143\n")
 SCRIPT(sleep_and_time, "s=$(date +%s); sleep 1; e=$(date +%s); [ $((e - s)) -ge 1 ] && echo waited; usleep 1000; echo", "waited\n\n")
 SCRIPT(cmp_diff, "printf 'a\\nb\\n' > x; printf 'a\\nc\\n' > y; cmp x y; diff x y; cmp x x; echo $?",
        "x y differ: char 3, line 2\n--- x\n+++ y\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n0\n")
