@@ -55,8 +55,14 @@ struct UserInOut {
   Result<> write(Caller& caller, const T& value) const { return UserOut<T>{address}.write(caller, value); }
 };
 
-using CallArguments = std::array<u64, 6>;
-using CallThunk = Result<u64> (*)(Caller&, const CallArguments&);
+using CallThunk = Result<u64> (*)(Caller&, const ThreadPage&);
+
+// The order of arguments, as in Linux's convention.
+template <usize kIndex>
+constexpr u64 argument(const ThreadPage& page) {
+  constexpr std::array kRegisters = {&ThreadPage::rdi, &ThreadPage::rsi, &ThreadPage::rdx, &ThreadPage::r10, &ThreadPage::r8, &ThreadPage::r9};
+  return page.*kRegisters[kIndex];
+}
 
 // One register as a parameter. Values that do not fit are not cut off: kInvalidArgument.
 template <class T>
@@ -85,15 +91,13 @@ template <class R, class... Args, R (*kHandler)(Caller&, Args...)>
 struct Thunk<kHandler> {
   static_assert(sizeof...(Args) <= 6);
 
-  static Result<u64> call(Caller& caller, const CallArguments& registers) {
-    return call_with(caller, registers, std::index_sequence_for<Args...>{});
-  }
+  static Result<u64> call(Caller& caller, const ThreadPage& page) { return call_with(caller, page, std::index_sequence_for<Args...>{}); }
 
  private:
   template <usize... I>
-  static Result<u64> call_with(Caller& caller, const CallArguments& registers, std::index_sequence<I...>) {
+  static Result<u64> call_with(Caller& caller, const ThreadPage& page, std::index_sequence<I...>) {
     std::tuple<Args...> arguments;
-    if (!(decode(registers[I], std::get<I>(arguments)) && ...)) return fail(Error::kInvalidArgument);
+    if (!(decode(argument<I>(page), std::get<I>(arguments)) && ...)) return fail(Error::kInvalidArgument);
     if constexpr (std::is_same_v<R, Result<>>) {
       TRY(kHandler(caller, std::get<I>(arguments)...));
       return u64{0};

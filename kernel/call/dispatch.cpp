@@ -12,32 +12,24 @@ constexpr u64 kSyscallBytes = 2;  // of the instruction: a restarted call execut
 
 i64 raw(Error error) { return -static_cast<i64>(error); }
 
-CallArguments arguments_of(const ThreadPage& page) { return {page.rdi, page.rsi, page.rdx, page.r10, page.r8, page.r9}; }
-
 Error bad_ring(const ThreadPage& page, const Process& process, const Result<Ref<Ring>>& ring) {
   if (page.rdi > ~u32{0}) return Error::kBadHandle;
   if (!ring) return ring.error();
   return &(*ring)->owner() != &process ? Error::kNoRight : Error::kInvalidArgument;
 }
 
-// The one call that waits. The fast path of supervisors: kept apart from the table.
-Thread* ring_enter(Cpu& cpu, Thread& thread) {
-  ThreadPage& page = *thread.page;
+// Looks the ring up and remembers it in the thread. The answer stays right until a handle to a ring is closed in this process.
+bool find_ring(Thread& thread, ThreadPage& page) {
   Process& process = thread.process();
+  thread.known_ring.epoch = process.handles().ring_epoch();  // read first: a close from here on is noticed the next time
   auto ring = process.handles().get<Ring>(static_cast<Handle>(page.rdi), Rights::kWait);
-  if (!ring || (page.rdi >> 32) != 0 || (page.rsi | page.rdx) >= 2 * kRingEntriesMax || &(*ring)->owner() != &process) [[unlikely]] {
+  if (!ring || (page.rdi >> 32) != 0 || &(*ring)->owner() != &process) {
     page.rax = static_cast<u64>(raw(bad_ring(page, process, ring)));
-    return leave_kernel(cpu);
+    return false;
   }
-  begin_enter(cpu);
-  const auto entered = (*ring)->enter(thread, static_cast<u32>(page.rsi), static_cast<u32>(page.rdx), page.r10);
-  if (entered && entered->waits) [[likely]] {
-    (void)ring->release();  // kept in Thread::waiting_ring, perhaps dropped by another CPU already
-    return switch_away(cpu);
-  }
-  page.rax = entered ? entered->consumed : static_cast<u64>(raw(entered.error()));
-  end_enter(cpu);
-  return leave_kernel(cpu);
+  thread.known_ring.handle = page.rdi;
+  thread.known_ring.ring = std::move(*ring);
+  return true;
 }
 
 // A number that is not the kernel's: the thread's own call entry sees the registers as they were, with rcx and r11 as after `syscall`.
@@ -54,16 +46,37 @@ void enter_call_entry(Thread& thread) {
 
 }  // namespace
 
+Thread* enter_ring(Cpu& cpu, Thread& thread) {
+  ThreadPage& page = *thread.page;
+  Thread::KnownRing& known = thread.known_ring;
+  if (known.handle != page.rdi || known.epoch != thread.process().handles().ring_epoch()) [[unlikely]] {
+    if (!find_ring(thread, page)) return leave_kernel(cpu);
+  }
+  if ((page.rsi | page.rdx) >= 2 * kRingEntriesMax) [[unlikely]] {
+    page.rax = static_cast<u64>(raw(Error::kInvalidArgument));
+    return leave_kernel(cpu);
+  }
+  begin_enter(cpu);
+  const i64 entered = known.ring->enter(thread, static_cast<u32>(page.rsi), static_cast<u32>(page.rdx), page.r10);
+  if (entered == Ring::kWaits) [[likely]] return switch_away(cpu);
+  page.rax = static_cast<u64>(entered);
+  end_enter(cpu);
+  return leave_kernel(cpu);
+}
+
 Thread* dispatch_call(Cpu& cpu, Thread& thread) {
   ThreadPage& page = *thread.page;
   const u64 index = page.rax - kCallBase;
-  if (index == static_cast<u64>(Call::kRingEnter) - kCallBase) return ring_enter(cpu, thread);
+  if (index == static_cast<u64>(Call::kNull) - kCallBase) {
+    page.rax = 0;
+    return leave_kernel(cpu);
+  }
   if (index >= kCallCount) {
     enter_call_entry(thread);
     return leave_kernel(cpu);
   }
   Caller caller{cpu, thread, thread.process()};
-  const Result<u64> result = kCallTable[index].thunk(caller, arguments_of(page));
+  const Result<u64> result = kCallTable[index].thunk(caller, page);
   if (!result && result.error() == kRestart) {
     page.rip -= kSyscallBytes;
   } else {

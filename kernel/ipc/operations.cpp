@@ -40,9 +40,7 @@ Result<> start_copy(Ring& ring, Thread& thread, const Submission& submission) {
 }
 
 Result<> start_thread_resume(Ring& ring, Thread& thread, const Submission& submission) {
-  const Ref<Thread> target = TRY(thread.process().handles().get<Thread>(submission.handle, Rights::kManage));
-  if (target->supervisor() != &thread.process()) return fail(Error::kNotSupported);
-  return resume_supervised(*target, ring, submission.user_data);
+  return start_resume(ring, thread, submission.handle, submission.user_data);  // a trap is never quiet
 }
 
 Result<> start_thread_wait(Ring& ring, Thread& thread, const Submission& submission) {
@@ -67,9 +65,10 @@ constexpr std::array<OperationStarter, static_cast<usize>(Operation::kCount)> kS
 
 }  // namespace
 
-void start_resume(Ring& ring, Thread& thread, const Submission& submission) {
-  const auto started = start_thread_resume(ring, thread, submission);
-  if (!started) [[unlikely]] ring.complete_now(submission, -static_cast<i64>(started.error()));
+Result<> start_resume(Ring& ring, Thread& thread, Handle handle, u64 user_data) {
+  const Ref<Thread> target = TRY(thread.process().handles().get<Thread>(handle, Rights::kManage));
+  if (target->supervisor() != &thread.process()) [[unlikely]] return fail(Error::kNotSupported);
+  return resume_supervised(*target, ring, user_data);
 }
 
 void start_operation(Ring& ring, Thread& thread, const Submission& submission) {

@@ -16,7 +16,9 @@ namespace hati {
 
 namespace {
 constinit ObjectCache<Ring> ring_cache;
-}
+constexpr i64 raw(Error error) { return -static_cast<i64>(error); }
+constexpr i64 kBadIndex = raw(Error::kInvalidArgument);
+}  // namespace
 
 Ring::Ring(Process& owner, Ref<Memory> memory, RingQueues queues)
     : Object(kType), owner_(&owner), memory_(std::move(memory)), queues_(queues) {}
@@ -43,49 +45,56 @@ Result<Ref<Ring>> Ring::create(Process& owner, RingRequest& request) {
   return ring;
 }
 
-u32 Ring::consume(Thread& thread, u32 submit) {
+// A kThreadResume without flags, or nothing but trouble.
+constexpr u64 kResumeWord = static_cast<u64>(Operation::kThreadResume);
+
+inline i64 Ring::consume(Thread& thread, u32 submit) {
   const auto submitted = queues_.submitted();
-  if (!submitted) return ~u32{0};
+  if (!submitted) [[unlikely]] return kBadIndex;
   const u32 count = std::min(submit, *submitted);
-  u32 consumed = 0;
   // spare_ is free as long as nothing overflows, and enough for the one operation that finds the queue full.
-  while (consumed < count && !overflowing_.load(std::memory_order_relaxed)) {
-    const Submission submission = queues_.take();
-    ++consumed;
-    if (submission.operation == Operation::kThreadResume && submission.flags == 0) [[likely]] {
-      start_resume(*this, thread, submission);
-    } else {
-      start_operation(*this, thread, submission);
+  for (u32 consumed = 0; consumed < count; ++consumed) {
+    if (overflowing_.load(std::memory_order_relaxed)) [[unlikely]] return consumed;
+    const RingQueues::Head head = queues_.peek();
+    if (static_cast<u32>(head.first) == kResumeWord) [[likely]] {
+      queues_.skip();
+      const Result<> resumed = start_resume(*this, thread, static_cast<Handle>(head.first >> 32), head.user_data);
+      if (!resumed) [[unlikely]] complete({head.user_data, -static_cast<i64>(resumed.error()), {}}, spare_);
+      continue;
     }
+    start_operation(*this, thread, queues_.take(head));
   }
-  return consumed;
+  return count;
 }
 
-Result<Ring::Entered> Ring::enter(Thread& thread, u32 submit, u32 wait, u64 deadline_ns) {
-  if (wait > queues_.complete_entries()) return fail(Error::kInvalidArgument);
-  if (overflowing_.load(std::memory_order_relaxed)) flush();
-  u32 consumed = 0;
-  if (submit != 0) {
-    if (entered_.exchange(true, std::memory_order_acquire)) return fail(Error::kBusy);
+i64 Ring::enter(Thread& thread, u32 submit, u32 wait, u64 deadline_ns) {
+  if (overflowing_.load(std::memory_order_relaxed)) [[unlikely]] flush();
+  i64 consumed = 0;
+  if (submit != 0) [[likely]] {
+    if (entered_.exchange(true, std::memory_order_acquire)) [[unlikely]] return raw(Error::kBusy);
     consumed = consume(thread, submit);
     entered_.store(false, std::memory_order_release);
-    if (consumed == ~u32{0}) return fail(Error::kInvalidArgument);
   }
+  if (wait == 0 || consumed < 0) return closed() ? raw(Error::kTerminated) : consumed;
+  return wait_for(thread, wait, deadline_ns, consumed);
+}
+
+inline i64 Ring::wait_for(Thread& thread, u32 wait, u64 deadline_ns, i64 consumed) {
   Guard guard(lock_);
-  if (closed_.load(std::memory_order_relaxed)) return fail(Error::kTerminated);
-  if (wait == 0 || overflow_first_ != nullptr || queues_.available() >= wait) return Entered{consumed, false};
-  if (waiter_ != nullptr) return fail(Error::kBusy);
-  if (deadline_ns != kNever && deadline_ns <= arch::now_ns()) return fail(Error::kTimedOut);
+  if (closed_.load(std::memory_order_relaxed)) [[unlikely]] return raw(Error::kTerminated);
+  if (wait > queues_.complete_entries()) [[unlikely]] return raw(Error::kInvalidArgument);
+  if (overflow_first_ != nullptr || queues_.available() >= wait) return consumed;
+  if (waiter_ != nullptr) [[unlikely]] return raw(Error::kBusy);
+  if (deadline_ns != kNever && deadline_ns <= arch::now_ns()) return raw(Error::kTimedOut);
   u32 running = Thread::kRunning;
   // Fails if a request came: the exit path serves it.
-  if (!thread.word_.compare_exchange_strong(running, Thread::kWaiting, std::memory_order_acq_rel)) return Entered{consumed, false};
-  thread.page->rax = consumed;
-  thread.waiting_ring = this;
+  if (!thread.word_.compare_exchange_strong(running, Thread::kWaiting, std::memory_order_acq_rel)) [[unlikely]] return consumed;
+  thread.page->rax = static_cast<u64>(consumed);
   waiter_ = &thread;
   wanted_ = wait;
   if (deadline_ns != kNever) add_timer(thread.wait_timer, deadline_ns);
-  // From here, once the lock is free, another CPU may wake the thread, which drops the caller's reference to this ring.
-  return Entered{consumed, true};
+  // From here, once the lock is free, another CPU may wake the thread.
+  return kWaits;
 }
 
 Thread* Ring::ready_waiter() {

@@ -32,15 +32,11 @@ class Ring final : public Object, public ProcessRingHook {
   // Allocates the queues and maps them into `owner`; sets `request.address`. kInvalidArgument, kNoMemory, kNoSpace, kTerminated.
   static Result<Ref<Ring>> create(Process& owner, RingRequest& request);
 
-  // Call::kRingEnter by the current thread. The result is the count of submissions consumed, kTimedOut (already past), kBusy (another
-  // thread is in here, or waits), kTerminated, kInvalidArgument (queue indices, wait > completion entries).
-  // When the caller has to wait, its state is kWaiting on return, its result register is set, and the reference through which it entered
-  // belongs to Thread::waiting_ring.
-  struct Entered {
-    u32 consumed;
-    bool waits;
-  };
-  Result<Entered> enter(Thread& thread, u32 submit, u32 wait, u64 deadline_ns) HATI_EXCLUDES(lock_);
+  // Call::kRingEnter by the current thread, which keeps the ring alive (Thread::known_ring). The count of submissions consumed, or an error
+  // (negative): kTimedOut, kBusy (another thread is in here, or waits), kTerminated, kInvalidArgument (queue indices, wait > completion
+  // entries). kWaits: the thread's state is kWaiting now and its result register is set.
+  static constexpr i64 kWaits = i64{1} << 62;
+  i64 enter(Thread& thread, u32 submit, u32 wait, u64 deadline_ns) HATI_EXCLUDES(lock_);
 
   // Adds a completion and wakes the waiter if it is time. If the queue is full `spare` carries it, and true is returned.
   bool complete(const Completion& completion, PendingOperation& spare) HATI_EXCLUDES(lock_);
@@ -71,7 +67,8 @@ class Ring final : public Object, public ProcessRingHook {
  private:
   void on_last_handle() override { close(); }
   void release_storage() override;
-  u32 consume(Thread& thread, u32 submit);
+  i64 consume(Thread& thread, u32 submit);
+  i64 wait_for(Thread& thread, u32 wait, u64 deadline_ns, i64 consumed) HATI_EXCLUDES(lock_);
   void flush() HATI_EXCLUDES(lock_);
   void drop_overflow() HATI_EXCLUDES(lock_);
   static void drop_carrier(PendingOperation& carrier);

@@ -39,16 +39,25 @@ class RingQueues {
     if (count > submit_entries_) return fail(Error::kInvalidArgument);
     return count;
   }
-  Submission take() {
+  // The first words of the next submission: operation, flags and handle in one, user data in the other. take() or skip() follows.
+  struct Head {
+    u64 first, user_data;
+  };
+  Head peek() const {
+    const volatile u64* from = reinterpret_cast<const volatile u64*>(&submissions_[submit_head_ & (submit_entries_ - 1)]);
+    return {from[0], from[1]};
+  }
+  void skip() { header_->submit_head.store(++submit_head_, std::memory_order_release); }
+  // The rest of the submission whose head was read.
+  Submission take(const Head& head) {
     const volatile u64* from = reinterpret_cast<const volatile u64*>(&submissions_[submit_head_ & (submit_entries_ - 1)]);
     // Volatile: each word is read exactly once.
-    const u64 first = from[0];
-    const Submission copy{.operation = static_cast<Operation>(first & 0xffff),
-                          .flags = static_cast<u16>(first >> 16),
-                          .handle = static_cast<Handle>(first >> 32),
-                          .user_data = from[1],
+    const Submission copy{.operation = static_cast<Operation>(head.first & 0xffff),
+                          .flags = static_cast<u16>(head.first >> 16),
+                          .handle = static_cast<Handle>(head.first >> 32),
+                          .user_data = head.user_data,
                           .args = {from[2], from[3], from[4], from[5], from[6], from[7]}};
-    header_->submit_head.store(++submit_head_, std::memory_order_release);
+    skip();
     return copy;
   }
 

@@ -61,6 +61,7 @@ u64 page_fault_count() {
 extern "C" Thread* kernel_on_call(Cpu* cpu) {
   Thread& thread = *cpu->current;
   if (thread.supervised()) return trap_supervised(*cpu, thread, Trap::kCall, 0);
+  if (thread.page->rax == static_cast<u64>(Call::kRingEnter)) return enter_ring(*cpu, thread);
   return dispatch_call(*cpu, thread);
 }
 

@@ -148,10 +148,8 @@ void Thread::note_fault(u32 vector, u64 error, u64 address) {
   fault_[2] = address;
 }
 
-void Thread::leave_ring(bool in_slot) {
-  Ring* target = std::exchange(waiting_ring, nullptr);
-  if (in_slot) target->forget_waiter(*this);
-  target->unref();
+void Thread::leave_slot() {
+  if (known_ring.ring) known_ring.ring->forget_waiter(*this);
 }
 
 void Thread::finish_end() {

@@ -70,6 +70,12 @@ class Thread final : public Object, public arch::ThreadContext, public RunNode, 
     u64 user_data = 0;
     bool pending = false;  // not completed yet
   };
+  // The ring that the thread entered last, so that it need not be looked up again.
+  struct KnownRing {
+    u64 handle = ~u64{0};
+    u32 epoch = 0;
+    Ref<Ring> ring;
+  };
   // Ends a kRingEnter when its deadline comes.
   class WaitTimer final : public Timer {
    public:
@@ -91,10 +97,10 @@ class Thread final : public Object, public arch::ThreadContext, public RunNode, 
 
   // kWaiting -> kRunnable. True for exactly one caller, who must see that it runs.
   bool claim_wake();
-  // Disarms its deadline and lets go of its ring; by who claimed it. `in_slot`: it may still be in the ring's waiter slot.
+  // Disarms its deadline; by who claimed it. `in_slot`: it may still be in its ring's waiter slot.
   void stop_waiting(bool in_slot) {
     TimerQueue::remove(wait_timer);
-    if (waiting_ring != nullptr) leave_ring(in_slot);
+    if (in_slot) leave_slot();
   }
   // The last step of a thread's life, by whoever moved it to kEnded, when no CPU runs it. Drops the thread's own reference.
   void finish_end();
@@ -105,7 +111,7 @@ class Thread final : public Object, public arch::ThreadContext, public RunNode, 
   std::atomic<u64> affinity{~u64{0}};
   u64 call_entry = 0;
   Resume resume;
-  Ring* waiting_ring = nullptr;  // kWaiting: in whose waiter slot it is (a reference is held)
+  KnownRing known_ring;  // of this thread's own calls
   WaitTimer wait_timer{*this};
   FlushPark flush_park{*this};
   PendingOperation overflow{this};  // carries the completion of a trap while the ring is full
@@ -120,7 +126,7 @@ class Thread final : public Object, public arch::ThreadContext, public RunNode, 
  private:
   void on_last_handle() override;
   void release_storage() override;
-  void leave_ring(bool in_slot);
+  void leave_slot();
   void set_end(i32 exit_code, ThreadEnd end);
   PendingOperation* next_waiter() HATI_EXCLUDES(waiters_lock_);
 
