@@ -9,6 +9,8 @@
 
 namespace hati::linux {
 
+struct UserMessage;
+struct UserMultiMessage;
 struct UserPollFd;
 struct UserStat;
 struct UserStatfs;
@@ -172,5 +174,26 @@ SysResult<i64> sys_flistxattr(Thread& thread, Fd fd, UserAddress to, u64 bytes);
 Task<SysResult<i64>> sys_removexattr(Thread& thread, UserPtr<const char> path, UserPtr<const char> name);
 Task<SysResult<i64>> sys_lremovexattr(Thread& thread, UserPtr<const char> path, UserPtr<const char> name);
 SysResult<i64> sys_fremovexattr(Thread& thread, Fd fd, UserPtr<const char> name);
+
+// socket/calls.cpp
+SysResult<i64> sys_socket(Thread& thread, i32 family, u32 type, u32 protocol);
+SysResult<i64> sys_socketpair(Thread& thread, i32 family, u32 type, u32 protocol, UserPtr<i32> to);
+Task<SysResult<i64>> sys_bind(Thread& thread, Fd fd, UserAddress address, u32 bytes);
+SysResult<i64> sys_listen(Thread& thread, Fd fd, i32 backlog);
+Task<SysResult<i64>> sys_connect(Thread& thread, Fd fd, UserAddress address, u32 bytes);
+Task<SysResult<i64>> sys_accept4(Thread& thread, Fd fd, UserAddress address, UserPtr<i32> length, u32 flags);
+Task<SysResult<i64>> sys_accept(Thread& thread, Fd fd, UserAddress address, UserPtr<i32> length);
+SysResult<i64> sys_shutdown(Thread& thread, Fd fd, u32 how);
+SysResult<i64> sys_getsockname(Thread& thread, Fd fd, UserAddress address, UserPtr<i32> length);
+SysResult<i64> sys_getpeername(Thread& thread, Fd fd, UserAddress address, UserPtr<i32> length);
+SysResult<i64> sys_getsockopt(Thread& thread, Fd fd, i32 level, i32 option, UserAddress to, UserPtr<i32> length);
+SysResult<i64> sys_setsockopt(Thread& thread, Fd fd, i32 level, i32 option, UserAddress from, i32 bytes);
+
+// socket/messages.cpp
+Task<SysResult<i64>> sys_sendmsg(Thread& thread, Fd fd, UserPtr<const UserMessage> message, u32 flags);
+Task<SysResult<i64>> sys_recvmsg(Thread& thread, Fd fd, UserPtr<UserMessage> message, u32 flags);
+Task<SysResult<i64>> sys_sendmmsg(Thread& thread, Fd fd, UserPtr<UserMultiMessage> messages, u32 count, u32 flags);
+Task<SysResult<i64>> sys_sendto(Thread& thread, Fd fd, UserAddress from, u64 bytes, u32 flags, UserAddress address, u32 address_bytes);
+Task<SysResult<i64>> sys_recvfrom(Thread& thread, Fd fd, UserAddress to, u64 bytes, u32 flags, UserAddress address, UserPtr<i32> length);
 
 }  // namespace hati::linux
