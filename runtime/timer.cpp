@@ -29,18 +29,17 @@ void TimerHeap::add(Timer& timer, u64 deadline_ns) {
 }
 
 bool TimerHeap::remove(Timer& timer) {
-  {
+  // Its callback may be running on the heap's own thread, which must not wait for itself, and may arm the timer again until it is done.
+  const Worker* worker = Worker::current_or_null();
+  const bool own = worker != nullptr && &worker->timers() == this;
+  for (bool prevented = false;; call::thread_yield()) {
     SpinGuard guard(lock_);
     if (timer.index_ != Timer::kNotInHeap) {
       take(timer.index_);
-      return true;
+      prevented = true;
     }
+    if (own || running_.load(std::memory_order_acquire) != &timer) return prevented;
   }
-  // Fired: its callback may be running on the heap's own thread, which must not wait for itself.
-  const Worker* worker = Worker::current_or_null();
-  if (worker == nullptr || &worker->timers() != this)
-    while (running_.load(std::memory_order_acquire) == &timer) call::thread_yield();
-  return false;
 }
 
 bool TimerHeap::expire(u64 now_ns) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "runtime/log.h"
 #include "servers/linux/futex/table.h"
 #include "servers/linux/memory/mm.h"
 #include "servers/linux/process/process.h"
@@ -15,6 +16,7 @@ namespace {
 enum Operation_ : i32 { kWait, kWake, kFd, kRequeue, kCompareRequeue, kWakeOp, kLockPi, kUnlockPi, kTrylockPi, kWaitBitset, kWakeBitset };
 constexpr i32 kPrivateFlag = 128, kRealtimeFlag = 256;
 constexpr u32 kAnyBit = 0xffff'ffff;
+std::atomic<bool> refusal_logged{false};
 
 SysResult<FutexKey> key_of(Mm& mm, u64 address, bool is_private) {
   if (address % 4 != 0) return fail(Errno::kINVAL);
@@ -168,7 +170,9 @@ SysResult<i64> sys_futex_fast(Thread& thread, u64 address, i32 operation, u32 va
     case kRequeue: return requeue(thread, address, address2, static_cast<i32>(value), static_cast<i32>(timeout), nullptr, is_private);
     case kCompareRequeue: return requeue(thread, address, address2, static_cast<i32>(value), static_cast<i32>(timeout), &value3, is_private);
     case kWakeOp: return wake_op(thread, address, value, address2, static_cast<u32>(timeout), value3, is_private);
-    default: return fail(Errno::kNOSYS);
+    default:
+      if (!refusal_logged.exchange(true, std::memory_order_relaxed)) log_warning("futex: operation {} is not implemented", command);
+      return fail(Errno::kNOSYS);
   }
 }
 

@@ -166,6 +166,7 @@ SysResult<> ThreadFactory::publish(Thread& parent, Ref<Thread> child, const Clon
 
 void ThreadFactory::start(Ref<Thread> thread) {
   Scope& scope = thread->world().scope();
+  if (thread->process().limit(kLimitCpu) != kUnlimited) thread->set_work(kWorkTimer);  // somebody has to watch it
   scope.start(Thread::run(std::move(thread)));
 }
 

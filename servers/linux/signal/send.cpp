@@ -5,6 +5,7 @@
 
 #include "servers/linux/file/file.h"
 #include "servers/linux/signal/state.h"
+#include "servers/linux/time/process_timers.h"
 
 namespace hati::linux {
 namespace {
@@ -152,9 +153,12 @@ void raise_signal(Thread& thread, i32 signal) {
 }
 
 std::optional<SignalInfo> take_signal(Thread& thread, SignalSet wanted) {
-  SpinGuard guard(thread.process().signals.lock);
-  if (auto own = thread.signals.pending.take(wanted)) return own;
-  return thread.process().signals.pending.take(wanted);
+  Process& process = thread.process();
+  SpinGuard guard(process.signals.lock);
+  auto info = thread.signals.pending.take(wanted);
+  if (!info) info = process.signals.pending.take(wanted);
+  if (info && info->code == kSiTimer) process.timers->delivered(info->timer_id(), info->overrun());
+  return info;
 }
 
 SignalSet pending_signals(Thread& thread) {

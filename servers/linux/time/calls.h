@@ -10,6 +10,8 @@ namespace hati::linux {
 SysResult<i64> sys_clock_gettime(Thread& thread, i32 clock, UserPtr<KernelTimespec> time);
 SysResult<i64> sys_clock_getres(Thread& thread, i32 clock, UserPtr<KernelTimespec> resolution);
 SysResult<i64> sys_clock_settime(Thread& thread, i32 clock, UserPtr<const KernelTimespec> time);
+SysResult<i64> sys_adjtimex(Thread& thread, UserPtr<KernelTimex> state);
+SysResult<i64> sys_clock_adjtime(Thread& thread, i32 clock, UserPtr<KernelTimex> state);
 SysResult<i64> sys_gettimeofday(Thread& thread, UserPtr<KernelTimeval> time, UserPtr<KernelTimezone> zone);
 SysResult<i64> sys_settimeofday(Thread& thread, UserPtr<const KernelTimeval> time, UserPtr<const KernelTimezone> zone);
 SysResult<i64> sys_time(Thread& thread, UserPtr<i64> seconds);

@@ -12,23 +12,49 @@ namespace {
 // Clock ids of other processes and threads: ~pid << 3 | kind (clock_getcpuclockid(3)).
 constexpr i32 kPerThread = 4;
 constexpr i32 kCpuKindMask = 3;
+constexpr i32 kCpuKind = 2;  // all CPU time, as the scheduler counts it
+constexpr i32 cpu_clock(i32 id, i32 bits) { return static_cast<i32>(~static_cast<u32>(id) << 3) | bits | kCpuKind; }
+constexpr i32 cpu_clock_id(i32 clock) { return ~(clock >> 3); }
 
-SysResult<u64> dynamic_cpu_clock(Thread& thread, i32 clock) {
-  const Pid pid = ~(clock >> 3);
-  if ((clock & kCpuKindMask) == 3) return fail(Errno::kINVAL);
-  ProcessTable& table = thread.world().processes();
-  if ((clock & kPerThread) != 0) {
-    const Ref<Thread> target = pid == 0 ? Ref(thread) : table.find_thread(pid);
-    if (!target || &target->process() != &thread.process()) return fail(Errno::kINVAL);
-    const Thread::CpuTime time = target->cpu_time();
-    return time.user_ns + time.system_ns;
-  }
-  const Ref<Process> target = pid == 0 ? Ref(thread.process()) : table.find_process(pid);
-  if (!target || target->state != Process::State::kAlive) return fail(Errno::kINVAL);
-  return target->cpu_time_ns();
+u64 thread_time(const Thread& thread) {
+  const Thread::CpuTime time = thread.cpu_time();
+  return time.user_ns + time.system_ns;
+}
+
+// The caller's own clocks under their dynamic numbers; others as they are.
+i32 with_id(Thread& thread, i32 clock) {
+  if (clock == kClockProcessCpu) return cpu_clock(thread.process().pid, 0);
+  if (clock == kClockThreadCpu) return cpu_clock(thread.tid(), kPerThread);
+  if (cpu_clock_id(clock) != 0) return clock;
+  return (clock & kPerThread) != 0 ? cpu_clock(thread.tid(), kPerThread) : cpu_clock(thread.process().pid, 0);
 }
 
 }  // namespace
+
+SysResult<i32> resolve_cpu_clock(Thread& thread, i32 clock) {
+  const i32 resolved = with_id(thread, clock);
+  const i32 id = cpu_clock_id(resolved);
+  TRY(read_cpu_clock(thread.world(), resolved));
+  if ((resolved & kPerThread) == 0) {
+    if (id != thread.process().pid) return fail(Errno::kOPNOTSUPP);
+    return resolved;
+  }
+  const Ref<Thread> target = thread.world().processes().find_thread(id);
+  if (!target || &target->process() != &thread.process()) return fail(Errno::kINVAL);
+  return resolved;
+}
+
+SysResult<u64> read_cpu_clock(World& world, i32 clock) {
+  if ((clock & kCpuKindMask) == kCpuKindMask) return fail(Errno::kINVAL);
+  if ((clock & kPerThread) != 0) {
+    const Ref<Thread> target = world.processes().find_thread(cpu_clock_id(clock));
+    if (!target) return fail(Errno::kINVAL);
+    return thread_time(*target);
+  }
+  const Ref<Process> target = world.processes().find_process(cpu_clock_id(clock));
+  if (!target) return fail(Errno::kINVAL);
+  return target->cpu_time_ns();
+}
 
 bool is_wall_clock(i32 clock) {
   return clock == kClockRealtime || clock == kClockRealtimeCoarse || clock == kClockRealtimeAlarm || clock == kClockTai;
@@ -37,15 +63,18 @@ bool is_wall_clock(i32 clock) {
 bool is_cpu_clock(i32 clock) { return clock < 0 || clock == kClockProcessCpu || clock == kClockThreadCpu; }
 
 SysResult<u64> read_clock(Thread& thread, i32 clock) {
-  if (clock < 0) return dynamic_cpu_clock(thread, clock);
+  if (clock < 0) {
+    const i32 resolved = with_id(thread, clock);
+    if ((resolved & kPerThread) == 0) return read_cpu_clock(thread.world(), resolved);
+    const Ref<Thread> target = thread.world().processes().find_thread(cpu_clock_id(resolved));
+    if ((resolved & kCpuKindMask) == kCpuKindMask || !target || &target->process() != &thread.process()) return fail(Errno::kINVAL);
+    return thread_time(*target);
+  }
   switch (static_cast<u32>(clock)) {
     case kClockRealtime: case kClockRealtimeCoarse: case kClockTai: case kClockRealtimeAlarm: return static_cast<u64>(realtime_ns());
     case kClockMonotonic: case kClockMonotonicRaw: case kClockMonotonicCoarse: case kClockBoottime: case kClockBoottimeAlarm: return monotonic_ns();
     case kClockProcessCpu: return thread.process().cpu_time_ns();
-    case kClockThreadCpu: {
-      const Thread::CpuTime time = thread.cpu_time();
-      return time.user_ns + time.system_ns;
-    }
+    case kClockThreadCpu: return thread_time(thread);
     default: return fail(Errno::kINVAL);
   }
 }
@@ -89,8 +118,10 @@ namespace {
 
 SysResult<i64> set_wall_clock(Thread& thread, u64 ns) {
   if (!thread.capable(kCapSysTime)) return fail(Errno::kPERM);
-  if (ns >= kNsMax) return fail(Errno::kINVAL);
-  thread.world().set_wall_offset(static_cast<i64>(ns) - static_cast<i64>(monotonic_ns()));
+  const i64 offset = static_cast<i64>(ns) - static_cast<i64>(monotonic_ns());
+  // As Linux: the wall clock is not behind the monotonic one.
+  if (ns >= kNsMax || offset < 0) return fail(Errno::kINVAL);
+  thread.world().set_wall_offset(offset);
   return 0;
 }
 
@@ -98,7 +129,7 @@ SysResult<i64> set_wall_clock(Thread& thread, u64 ns) {
 
 SysResult<i64> sys_clock_settime(Thread& thread, i32 clock, UserPtr<const KernelTimespec> time) {
   TRY(read_clock(thread, clock));
-  if (clock != kClockRealtime) return fail(is_cpu_clock(clock) ? Errno::kPERM : Errno::kINVAL);
+  if (clock != kClockRealtime) return fail(clock < 0 ? Errno::kPERM : Errno::kINVAL);
   return set_wall_clock(thread, TRY(read_ns(thread.memory(), time)));
 }
 
@@ -151,27 +182,40 @@ Task<SysResult<>> sleep_on_cpu_clock(Thread& thread, Sleep sleep) {
   for (;;) {
     const u64 now = CO_TRY(read_clock(thread, sleep.clock));
     if (now >= sleep.deadline) co_return {};
-    const u64 threads = std::max<u32>(thread.process().live.load(std::memory_order_relaxed), 1);
-    const SysResult<> waited = co_await waiter.wait(deadline_after(std::max((sleep.deadline - now) / threads, kStepMin)));
+    // No process uses more CPU time than there are processors.
+    const SysResult<> waited = co_await waiter.wait(deadline_after(std::max((sleep.deadline - now) / thread.world().cpu_count, kStepMin)));
     if (!waited && waited.error() != Errno::kTIMEDOUT) co_return waited;
   }
+}
+
+// An interrupted relative sleep: writes the rest and leaves the deadline for `again`.
+SysResult<i64> leave_sleep(Thread& thread, const Sleep& sleep, u64 rest, Task<SysResult<i64>> (*again)(Thread&)) {
+  if (sleep.rest_address != 0) TRY(thread.memory().put(UserPtr<KernelTimespec>{sleep.rest_address}, to_timespec(rest)));
+  thread.restart.clock = static_cast<u32>(sleep.clock);
+  thread.restart.deadline = sleep.deadline;
+  thread.restart.address = sleep.rest_address;
+  thread.restart.restart = again;
+  return fail(Errno::kRESTARTBLOCK);
+}
+
+Sleep sleep_to_restart(const Thread& thread) { return {static_cast<i32>(thread.restart.clock), thread.restart.deadline, thread.restart.address}; }
+
+Task<SysResult<i64>> sleep_relative_on_cpu_clock(Thread& thread, Sleep sleep) {
+  const SysResult<> done = co_await sleep_on_cpu_clock(thread, sleep);
+  if (done) co_return 0;
+  if (done.error() != Errno::kRESTARTSYS) co_return fail(done.error());
+  const u64 now = CO_TRY(read_clock(thread, sleep.clock));
+  co_return leave_sleep(thread, sleep, sleep.deadline > now ? sleep.deadline - now : 0,
+                        [](Thread& again) -> Task<SysResult<i64>> { return sleep_relative_on_cpu_clock(again, sleep_to_restart(again)); });
 }
 
 // A relative sleep, first or restarted: `rest` is written when a signal ends it.
 Task<SysResult<i64>> sleep_relative(Thread& thread, Sleep sleep) {
   const SysResult<> done = co_await sleep_until(thread, sleep);
   if (done) co_return 0;
-  if (sleep.rest_address != 0) {
-    const u64 rest = remaining(to_monotonic(sleep.clock, sleep.deadline));
-    CO_TRY(thread.memory().put(UserPtr<KernelTimespec>{sleep.rest_address}, to_timespec(rest)));
-  }
-  thread.restart.clock = static_cast<u32>(sleep.clock);
-  thread.restart.deadline = sleep.deadline;
-  thread.restart.address = sleep.rest_address;
-  thread.restart.restart = [](Thread& again) -> Task<SysResult<i64>> {
-    return sleep_relative(again, {static_cast<i32>(again.restart.clock), again.restart.deadline, again.restart.address});
-  };
-  co_return fail(Errno::kRESTARTBLOCK);
+  if (done.error() != Errno::kRESTARTSYS) co_return fail(done.error());
+  co_return leave_sleep(thread, sleep, remaining(to_monotonic(sleep.clock, sleep.deadline)),
+                        [](Thread& again) -> Task<SysResult<i64>> { return sleep_relative(again, sleep_to_restart(again)); });
 }
 
 }  // namespace
@@ -182,20 +226,21 @@ Task<SysResult<i64>> sys_nanosleep(Thread& thread, UserPtr<const KernelTimespec>
 }
 
 Task<SysResult<i64>> sys_clock_nanosleep(Thread& thread, i32 clock, i32 flags, UserPtr<const KernelTimespec> time, UserPtr<KernelTimespec> rest) {
-  if (clock == kClockThreadCpu) co_return fail(Errno::kINVAL);
+  if (clock == kClockThreadCpu) co_return fail(Errno::kOPNOTSUPP);
   CO_TRY(check_timer_clock(thread, clock));
   const u64 ns = CO_TRY(read_ns(thread.memory(), time));
   const bool absolute = (flags & kTimerAbsolute) != 0;
   if (is_cpu_clock(clock)) {
     const u64 now = CO_TRY(read_clock(thread, clock));
-    const SysResult<> done = co_await sleep_on_cpu_clock(thread, {clock, absolute ? ns : now + ns, 0});
-    if (!done) co_return fail(absolute ? Errno::kRESTARTNOHAND : Errno::kINTR);
+    if (!absolute) co_return co_await sleep_relative_on_cpu_clock(thread, {clock, add_saturated(now, ns), rest.address});
+    const SysResult<> done = co_await sleep_on_cpu_clock(thread, {clock, ns, 0});
+    if (!done) co_return fail(done.error() == Errno::kRESTARTSYS ? Errno::kRESTARTNOHAND : done.error());
     co_return 0;
   }
   // A relative sleep does not follow changes of the wall clock.
   if (!absolute) co_return co_await sleep_relative(thread, {kClockMonotonic, deadline_after(ns), rest.address});
   const SysResult<> done = co_await sleep_until(thread, {clock, ns, 0});
-  if (!done) co_return fail(Errno::kRESTARTNOHAND);
+  if (!done) co_return fail(done.error() == Errno::kRESTARTSYS ? Errno::kRESTARTNOHAND : done.error());
   co_return 0;
 }
 

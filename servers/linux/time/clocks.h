@@ -11,6 +11,11 @@ namespace hati::linux {
 SysResult<u64> read_clock(Thread& thread, i32 clock);
 bool is_wall_clock(i32 clock);   // set by clock_settime
 bool is_cpu_clock(i32 clock);
+// The number that means the same CPU clock to everybody, of the caller's process or one of its threads. kINVAL: no such process or thread;
+// kOPNOTSUPP: another process's, which no timer can watch.
+SysResult<i32> resolve_cpu_clock(Thread& thread, i32 clock);
+// Of a CPU clock by its resolved number. kINVAL for those of the dead. Takes the processes lock.
+SysResult<u64> read_cpu_clock(World& world, i32 clock);
 // Clocks that sleeps and timers may use.
 SysResult<> check_timer_clock(Thread& thread, i32 clock);
 // What a deadline on a clock is on the monotonic clock now. Not for CPU clocks.

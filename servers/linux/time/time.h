@@ -5,13 +5,11 @@
 #include <optional>
 
 #include "abi/linux/time.h"
-#include "abi/ring.h"
 #include "runtime/clock.h"
 #include "servers/linux/core/user.h"
+#include "servers/linux/time/periods.h"
 
 namespace hati::linux {
-
-inline constexpr u64 kNsMax = u64{1} << 62;  // longer times are for ever
 
 // kINVAL for negative seconds or nanoseconds outside [0, 10^9). Saturates at kNsMax.
 SysResult<u64> to_ns(const KernelTimespec& time);

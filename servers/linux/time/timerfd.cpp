@@ -13,7 +13,7 @@ enum Flags : i32 { kAbsolute = 1, kCancelOnSet = 2 };
 
 class TimerFile final : public File {
  public:
-  TimerFile(i32 clock, u32 open_flags) : File(open_flags), clock_(clock), timer_(&expired, this) {
+  TimerFile(i32 clock, u32 open_flags) : File(open_flags), clock_(clock), timer_(&expired, this, clock) {
     wall_.callback = &wall_changed;
     wall_.file = this;
     if (is_wall_clock(clock)) World::get().wall_changed().add_callback(wall_);
@@ -115,7 +115,7 @@ SysResult<i64> sys_timerfd_settime(Thread& thread, Fd fd, i32 flags, UserPtr<con
   const KernelItimerspec before = describe(timer.timer().get());
   const bool absolute = (flags & kAbsolute) != 0;
   const bool cancel_on_set = absolute && (flags & kCancelOnSet) != 0 && is_wall_clock(timer.clock());
-  timer.set({value == 0 ? kNever : absolute ? to_monotonic(timer.clock(), value) : deadline_after(value), interval}, cancel_on_set);
+  timer.set(make_setting(timer.clock(), value, interval, absolute), cancel_on_set);
   if (old) TRY(thread.memory().put(old, before));
   return 0;
 }

@@ -44,17 +44,16 @@ SysResult<i64> sys_timer_create(Thread& thread, i32 clock, UserPtr<const SignalE
   SignalEvent event{.value = 0, .signal = kSigAlrm, .notify = -1, .thread_id = 0, .reserved = {}};
   if (from) {
     event = TRY(thread.memory().get(from));
-    const i32 kind = event.notify & ~kNotifyThreadId;
-    if (kind != kNotifySignal && kind != kNotifyNone && kind != kNotifyThread) return fail(Errno::kINVAL);
-    if (kind != kNotifyNone && !valid_signal(event.signal)) return fail(Errno::kINVAL);
-    if ((event.notify & kNotifyThreadId) != 0) {
+    if (event.notify != kNotifySignal && event.notify != kNotifyNone && event.notify != kNotifyThread && event.notify != kNotifyThreadId)
+      return fail(Errno::kINVAL);
+    if (event.notify != kNotifyNone && !valid_signal(event.signal)) return fail(Errno::kINVAL);
+    if (event.notify == kNotifyThreadId) {
       const Ref<Thread> target = process.world.processes().find_thread(event.thread_id);
       if (!target || &target->process() != &process) return fail(Errno::kINVAL);
-    } else {
-      event.thread_id = clock == kClockThreadCpu ? thread.tid() : 0;
     }
   }
   TRY(check_timer_clock(thread, clock));
+  if (is_cpu_clock(clock)) clock = TRY(resolve_cpu_clock(thread, clock));
   const i32 id = TRY(process.timers->create(process, clock, event));
   if (const SysResult<> written = thread.memory().put(to, id); !written) {
     process.timers->remove(id);
@@ -67,7 +66,7 @@ namespace {
 
 KernelItimerspec describe_posix(Thread& thread, PosixTimer& timer) {
   if (!is_cpu_clock(timer.clock)) return describe(timer.timer.get());
-  const u64 now = read_clock(thread, timer.clock).value_or(0);
+  const u64 now = read_cpu_clock(thread.world(), timer.clock).value_or(0);
   SpinGuard guard(thread.process().timers->lock());
   KernelItimerspec result;
   result.interval = to_timespec(timer.cpu_interval);
@@ -87,16 +86,12 @@ SysResult<i64> sys_timer_settime(Thread& thread, i32 id, i32 flags, UserPtr<cons
   if (!timer) return fail(Errno::kINVAL);
   const KernelItimerspec before = describe_posix(thread, *timer);
   const bool absolute = (flags & kTimerAbsolute) != 0;
+  timer->overrun.store(0, std::memory_order_relaxed);
   if (is_cpu_clock(timer->clock)) {
-    const u64 now = TRY(read_clock(thread, timer->clock));
-    {
-      SpinGuard guard(process.timers->lock());
-      timer->cpu_deadline = value == 0 ? kNever : absolute ? value : now + value;
-      timer->cpu_interval = interval;
-    }
-    process.timers->watch(process);
+    const u64 base = absolute ? 0 : read_cpu_clock(thread.world(), timer->clock).value_or(0);
+    process.timers->set_cpu(process, *timer, value == 0 ? kNever : add_saturated(base, value), interval);
   } else {
-    timer->timer.set({value == 0 ? kNever : absolute ? to_monotonic(timer->clock, value) : deadline_after(value), interval});
+    timer->timer.set(make_setting(timer->clock, value, interval, absolute));
   }
   if (old) TRY(thread.memory().put(old, before));
   return 0;
