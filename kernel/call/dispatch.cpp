@@ -21,13 +21,15 @@ Error bad_ring(const ThreadPage& page, const Process& process, const Result<Ref<
 // Looks the ring up and remembers it in the thread. The answer stays right until a handle to a ring is closed in this process.
 bool find_ring(Thread& thread, ThreadPage& page) {
   Process& process = thread.process();
-  thread.known_ring.epoch = process.handles().ring_epoch();  // read first: a close from here on is noticed the next time
+  const u32 epoch = process.handles().ring_epoch();  // read first: a close from here on is noticed the next time
+  thread.known_ring.epoch = Thread::KnownRing::kNone;
   auto ring = process.handles().get<Ring>(static_cast<Handle>(page.rdi), Rights::kWait);
   if (!ring || (page.rdi >> 32) != 0 || &(*ring)->owner() != &process) {
     page.rax = static_cast<u64>(raw(bad_ring(page, process, ring)));
     return false;
   }
   thread.known_ring.handle = page.rdi;
+  thread.known_ring.epoch = epoch;
   thread.known_ring.ring = std::move(*ring);
   return true;
 }

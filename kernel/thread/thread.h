@@ -72,8 +72,9 @@ class Thread final : public Object, public arch::ThreadContext, public RunNode, 
   };
   // The ring that the thread entered last, so that it need not be looked up again.
   struct KnownRing {
-    u64 handle = ~u64{0};
-    u32 epoch = 0;
+    static constexpr u64 kNone = ~u64{0};  // no epoch is that late: nothing is known, whatever number a caller passes
+    u64 handle = 0;
+    u64 epoch = kNone;
     Ref<Ring> ring;
   };
   // Ends a kRingEnter when its deadline comes.
