@@ -5,6 +5,7 @@
 #include "runtime/log.h"
 #include "runtime/startup.h"
 #include "servers/linux/core/boot.h"
+#include "servers/linux/process/process.h"
 
 namespace hati::linux {
 namespace {
@@ -27,7 +28,7 @@ void take_handles(World& world) {
   if (const auto info = world.boot_image ? world.boot_image.memory_info() : fail(Error::kNotFound)) world.boot_image_bytes = info->bytes;
   if (const auto text = take_startup_handle(kStartupCommandLine)) world.command_line = read_text(*text);
   world.resource = take<OwnedHandle>(kStartupResource);
-  world.console = Client<console::ConsoleProtocol>(take<Channel>("console"));
+  world.console = take<OwnedHandle>("console");
   world.system = Client<system::SystemProtocol>(take<Channel>(kStartupInit));
   SystemInfo info{};
   if (call::system_info(info)) world.cpu_count = info.cpu_count;

@@ -7,7 +7,6 @@
 #include <string>
 
 #include "abi/startup.h"
-#include "protocols/console.h"
 #include "protocols/system.h"
 #include "runtime/handle.h"
 #include "runtime/scope.h"
@@ -39,7 +38,7 @@ class World {
   Memory boot_image;                    // the initial ram disk: cpio archive, read and map rights
   u64 boot_image_bytes = 0;
   OwnedHandle resource;                 // for the kernel log; none: syslog(2) reads fail
-  Client<console::ConsoleProtocol> console;  // the console's driver; empty if there is none
+  OwnedHandle console;                       // channel to the console's driver (protocols/console.h); tty/ takes it
   Client<system::SystemProtocol> system;     // init: power, connections to other servers
   Memory clock_memory;                  // ClockPage, for the vDSO
   u32 cpu_count = 1;

@@ -35,7 +35,7 @@ Task<Result<void>> Console::connect_again(Ref<Connection> broken) {
   system::ConnectRequest request{};
   std::memcpy(request.service, kService, sizeof kService);
   Attachments reply;
-  const auto answer = co_await rpc_detail::call(world().system.get(), request.kId, std::as_bytes(std::span(&request, 1)), {}, nullptr, &reply);
+  const auto answer = co_await rpc_detail::call(world().system.handle(), request.kId, std::as_bytes(std::span(&request, 1)), {}, nullptr, &reply);
   if (!answer) co_return std::unexpected(answer.error());
   if (reply.handles.empty()) co_return std::unexpected(Error::kBadData);
   auto fresh = Ref<Connection>::adopt(std::make_unique<Connection>(Channel(reply.handles[0].release())).release());
