@@ -79,7 +79,7 @@ Result<Ref<Thread>> make_first_thread(const BootInfo& boot) {
   const LoadedProgram program = TRY(load_program(*process, file.data, base));
   ThreadRequest request{};
   request.entry = program.entry;
-  request.priority = kPriorityServer;
+  request.priority = kPriorityDriver;
   const Ref<Thread> thread = TRY(Thread::create(*process, request, nullptr));
   const auto handles = TRY(give_handles(*process, *thread, boot));
   const std::array<std::string_view, 1> arguments = {"init"};
