@@ -14,6 +14,7 @@ struct Fixture {
   Client<system::SystemProtocol> init;
   Client<EchoProtocol> echo;
   Client<FuzzProtocol> fuzz;
+  Channel raw;
 };
 
 using Verdict = std::string;

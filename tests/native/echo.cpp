@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The peer of the tests.
+#include <array>
+#include <cstring>
+#include <string_view>
+
 #include "tests/native/listener.h"
 #include "tests/native/protocol.h"
 
@@ -25,11 +29,44 @@ struct Echo {
   u64 born = now_ns();
 };
 
+// Without the typed layer: what comes goes back.
+Task<void> mirror_raw(Channel channel) {
+  std::array<std::byte, 64> bytes;
+  for (;;) {
+    const auto received = co_await channel_receive(channel.get(), bytes, {});
+    if (!received || !channel.reply(received->transaction, std::span(bytes).first(received->bytes))) co_return;
+  }
+}
+
+// The services "echo" and "raw".
+struct Acceptor {
+  Task<Result<EmptyReply>> on(system::AcceptRequest request, CallContext& context) {
+    if (context.in.handles.size() != 1) co_return fail(Error::kBadData);
+    Channel channel(context.in.handles[0].release());
+    const bool raw = std::string_view(request.service, strnlen(request.service, sizeof(request.service))) == "raw";
+    clients.start(raw ? mirror_raw(std::move(channel)) : serve<EchoProtocol>(std::move(channel), echo));
+    co_return EmptyReply{};
+  }
+  Echo& echo;
+  Scope& clients;
+};
+
+Task<int> run(Echo& echo) {
+  auto listen = take_startup_handle("listen");
+  if (!listen) co_return 1;
+  Scope scope;
+  Acceptor acceptor{echo, scope};
+  co_await serve<system::ListenProtocol>(Channel(listen->release()), acceptor);
+  scope.cancel();
+  co_await scope.join();
+  co_return 0;
+}
+
 }  // namespace hati::native_tests
 
 int main() {
   using namespace hati;
   log_set_name("echo");
   native_tests::Echo echo;
-  return Runtime::run({.workers = 1, .pin = false}, native_tests::offer<native_tests::EchoProtocol>(echo)).value_or(1);
+  return Runtime::run({.workers = 1, .pin = false}, native_tests::run(echo)).value_or(1);
 }
