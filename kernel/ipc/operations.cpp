@@ -7,6 +7,7 @@
 #include "kernel/ipc/ring.h"
 #include "kernel/memory/memory.h"
 #include "kernel/thread/process.h"
+#include "kernel/thread/resume.h"
 #include "kernel/thread/scheduler.h"
 #include "kernel/thread/thread.h"
 
@@ -40,7 +41,9 @@ Result<> start_copy(Ring& ring, Thread& thread, const Submission& submission) {
 }
 
 Result<> start_thread_resume(Ring& ring, Thread& thread, const Submission& submission) {
-  return start_resume(ring, thread, submission.handle, submission.user_data);  // a trap is never quiet
+  const Ref<Thread> target = TRY(thread.process().handles().get<Thread>(submission.handle, Rights::kManage));
+  if (target->supervisor() != &thread.process()) return fail(Error::kNotSupported);
+  return resume_supervised(*target, ring, submission.user_data);  // a trap is never quiet
 }
 
 Result<> start_thread_wait(Ring& ring, Thread& thread, const Submission& submission) {
@@ -64,12 +67,6 @@ constexpr std::array<OperationStarter, static_cast<usize>(Operation::kCount)> kS
 };
 
 }  // namespace
-
-Result<> start_resume(Ring& ring, Thread& thread, Handle handle, u64 user_data) {
-  const Ref<Thread> target = TRY(thread.process().handles().get<Thread>(handle, Rights::kManage));
-  if (target->supervisor() != &thread.process()) [[unlikely]] return fail(Error::kNotSupported);
-  return resume_supervised(*target, ring, user_data);
-}
 
 void start_operation(Ring& ring, Thread& thread, const Submission& submission) {
   const auto number = static_cast<usize>(submission.operation);

@@ -14,9 +14,6 @@ class Thread;
 // `thread`: the current one, of the ring's owner. Always leads to exactly one completion, now or later (none if quiet and successful).
 void start_operation(Ring& ring, Thread& thread, const Submission& submission);
 
-// kThreadResume, the commonest one, without flags. An error has yet to be completed.
-Result<> start_resume(Ring& ring, Thread& thread, Handle target, u64 user_data);
-
 // Starts an operation or says why not. What waits has been tracked; what is done has completed.
 using OperationStarter = Result<> (*)(Ring& ring, Thread& thread, const Submission& submission);
 

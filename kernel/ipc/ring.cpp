@@ -9,6 +9,7 @@
 #include "kernel/memory/memory.h"
 #include "kernel/memory/object_cache.h"
 #include "kernel/thread/process.h"
+#include "kernel/thread/resume.h"
 #include "kernel/thread/scheduler.h"
 #include "kernel/thread/thread.h"
 
@@ -45,10 +46,21 @@ Result<Ref<Ring>> Ring::create(Process& owner, RingRequest& request) {
   return ring;
 }
 
-// A kThreadResume without flags, or nothing but trouble.
-constexpr u64 kResumeWord = static_cast<u64>(Operation::kThreadResume);
+namespace {
 
-inline i64 Ring::consume(Thread& thread, u32 submit) {
+// The head of a kThreadResume without flags, below its handle.
+constexpr u32 kResumeWord = static_cast<u32>(Operation::kThreadResume);
+
+[[gnu::always_inline]] inline Result<> start_resume(Ring& ring, Thread& thread, Handle handle, u64 user_data) {
+  auto target = thread.process().handles().get_inline<Thread>(handle, Rights::kManage);
+  if (!target) [[unlikely]] return fail(target.error());
+  if ((*target)->supervisor() != &thread.process()) [[unlikely]] return fail(Error::kNotSupported);
+  return resume_supervised(**target, ring, user_data);
+}
+
+}  // namespace
+
+[[gnu::always_inline]] inline i64 Ring::consume(Thread& thread, u32 submit) {
   const auto submitted = queues_.submitted();
   if (!submitted) [[unlikely]] return kBadIndex;
   const u32 count = std::min(submit, *submitted);
@@ -67,19 +79,7 @@ inline i64 Ring::consume(Thread& thread, u32 submit) {
   return count;
 }
 
-i64 Ring::enter(Thread& thread, u32 submit, u32 wait, u64 deadline_ns) {
-  if (overflowing_.load(std::memory_order_relaxed)) [[unlikely]] flush();
-  i64 consumed = 0;
-  if (submit != 0) [[likely]] {
-    if (entered_.exchange(true, std::memory_order_acquire)) [[unlikely]] return raw(Error::kBusy);
-    consumed = consume(thread, submit);
-    entered_.store(false, std::memory_order_release);
-  }
-  if (wait == 0 || consumed < 0) return closed() ? raw(Error::kTerminated) : consumed;
-  return wait_for(thread, wait, deadline_ns, consumed);
-}
-
-inline i64 Ring::wait_for(Thread& thread, u32 wait, u64 deadline_ns, i64 consumed) {
+[[gnu::always_inline]] inline i64 Ring::wait_for(Thread& thread, u32 wait, u64 deadline_ns, i64 consumed) {
   Guard guard(lock_);
   if (closed_.load(std::memory_order_relaxed)) [[unlikely]] return raw(Error::kTerminated);
   if (wait > queues_.complete_entries()) [[unlikely]] return raw(Error::kInvalidArgument);
@@ -95,6 +95,18 @@ inline i64 Ring::wait_for(Thread& thread, u32 wait, u64 deadline_ns, i64 consume
   if (deadline_ns != kNever) add_timer(thread.wait_timer, deadline_ns);
   // From here, once the lock is free, another CPU may wake the thread.
   return kWaits;
+}
+
+i64 Ring::enter(Thread& thread, u32 submit, u32 wait, u64 deadline_ns) {
+  if (overflowing_.load(std::memory_order_relaxed)) [[unlikely]] flush();
+  i64 consumed = 0;
+  if (submit != 0) [[likely]] {
+    if (entered_.exchange(true, std::memory_order_acquire)) [[unlikely]] return raw(Error::kBusy);
+    consumed = consume(thread, submit);
+    entered_.store(false, std::memory_order_release);
+  }
+  if (wait == 0 || consumed < 0) return closed() ? raw(Error::kTerminated) : consumed;
+  return wait_for(thread, wait, deadline_ns, consumed);
 }
 
 Thread* Ring::ready_waiter() {
@@ -131,11 +143,9 @@ bool Ring::complete(const Completion& completion, PendingOperation& spare) {
   return carried;
 }
 
-Thread* Ring::post_trap(const Completion& completion, Thread& thread, u32 cpu, bool may_switch) {
-  Guard guard(lock_);
-  const bool direct = may_switch && waiter_ != nullptr && waiter_->cpu.load(std::memory_order_relaxed) == cpu;
-  if (!direct) detach_current();  // whoever sees the completion finds all registers in the page
-  if (closed_.load(std::memory_order_relaxed)) [[unlikely]] return nullptr;
+Thread* Ring::post_trap_slowly(const Completion& completion, Thread& thread) {
+  detach_current();  // whoever sees the completion finds all registers in the page
+  if (closed_.load(std::memory_order_relaxed)) return nullptr;
   add(completion, thread.overflow);
   return ready_waiter();
 }

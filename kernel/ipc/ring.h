@@ -44,6 +44,7 @@ class Ring final : public Object, public ProcessRingHook {
   void complete_now(const Submission& submission, i64 result, u64 value0 = 0, u64 value1 = 0) HATI_EXCLUDES(lock_);
   // A trap of `thread`, the current one. If `may_switch` and its waiter belongs to `cpu`, that is returned, out of its slot, for a direct
   // switch. Else the thread is detached from the CPU before anybody sees the completion, and a waiter that is returned is to be woken.
+  // Defined in ring_post.h.
   [[nodiscard]] Thread* post_trap(const Completion& completion, Thread& thread, u32 cpu, bool may_switch) HATI_EXCLUDES(lock_);
 
   // Removes `thread` from the waiter slot if it is there: it was killed or its deadline came.
@@ -72,6 +73,7 @@ class Ring final : public Object, public ProcessRingHook {
   void flush() HATI_EXCLUDES(lock_);
   void drop_overflow() HATI_EXCLUDES(lock_);
   static void drop_carrier(PendingOperation& carrier);
+  Thread* post_trap_slowly(const Completion& completion, Thread& thread) HATI_REQUIRES(lock_);
   bool add(const Completion& completion, PendingOperation& spare) HATI_REQUIRES(lock_);
   Thread* ready_waiter() HATI_REQUIRES(lock_);
   PendingOperation* take_first() HATI_EXCLUDES(lock_);

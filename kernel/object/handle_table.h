@@ -81,6 +81,10 @@ class HandleTable {
   // T::kType names the type. kBadHandle, kWrongType, kNoRight.
   template <class T>
   Result<Ref<T>> get(Handle handle, Rights needed) {
+    return get_inline<T>(handle, needed);
+  }
+  template <class T>
+  [[gnu::always_inline]] inline Result<Ref<T>> get_inline(Handle handle, Rights needed) {
     Slot* slot = slot_at(handle & kIndexMask);
     if (slot == nullptr) [[unlikely]] return fail(Error::kBadHandle);
     slot->lock();

@@ -8,6 +8,7 @@
 #include "kernel/boot/boot_info.h"
 #include "kernel/ipc/ring.h"
 #include "kernel/thread/process.h"
+#include "kernel/thread/resume.h"
 #include "kernel/thread/scheduler.h"
 #include "kernel/thread/thread.h"
 
@@ -68,15 +69,6 @@ void enqueue(u32 target, Thread& thread) {
   // Pairs with may_go_directly(): either that CPU sees the thread, or we see its lower priority.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (target == this_cpu().id || thread.priority >= cs.running_priority.load(std::memory_order_relaxed)) notify(target);
-}
-
-// A stopped thread with an interrupt request: it takes that up and stays stopped.
-Result<> resume_interrupted(Thread& thread, Ring& ring, u64 user_data) {
-  u32 word = Thread::kStopped | Thread::kInterrupt;
-  if (!thread.word_.compare_exchange_strong(word, Thread::kStopped, std::memory_order_acq_rel)) return fail(Error::kBusy);
-  thread.page->trap = static_cast<u32>(Trap::kInterrupted);
-  ring.complete({user_data, static_cast<i64>(Trap::kInterrupted), {}}, thread.overflow);
-  return {};
 }
 
 // Calls change() with the thread out of its queue, if it is in one, and with the lock of the queue held.
@@ -153,19 +145,7 @@ void make_runnable(Thread& thread) {
   enqueue(target, thread);
 }
 
-void hand_over(Thread& thread) {
-  const u32 here = this_cpu().id;
-  CpuScheduler& cs = scheduler_at(here);
-  const i32 live = thread.fpu_cpu.load(std::memory_order_acquire);
-  const bool free = !thread.on_cpu.load(std::memory_order_acquire) && (live < 0 || static_cast<u32>(live) == here);
-  // A native thread (a worker) stays on its CPU; a supervised one follows its supervisor.
-  const bool suits = thread.supervised() || thread.cpu.load(std::memory_order_relaxed) == here;
-  if (!cs.in_enter || !free || !suits || !may_run_on(thread, here)) [[unlikely]] return make_runnable(thread);
-  Thread* rival = std::exchange(cs.candidate, &thread);
-  if (rival == nullptr) [[likely]] return;
-  if (rival->priority > thread.priority) std::swap(cs.candidate, rival);
-  make_runnable(*rival);
-}
+void hand_over(Thread& thread) { hand_over_inline(thread); }
 
 void wake_waiter(Thread* thread) {
   if (thread == nullptr || !thread->claim_wake()) return;
@@ -173,24 +153,27 @@ void wake_waiter(Thread* thread) {
   hand_over(*thread);
 }
 
-Result<> resume_supervised(Thread& thread, Ring& ring, u64 user_data) {
-  if (thread.overflow.in_overflow()) [[unlikely]] return fail(Error::kBusy);  // its last completion has not been delivered yet
-  u32 word = Thread::kStopped;
-  if (!thread.word_.compare_exchange_strong(word, Thread::kRunnable, std::memory_order_acq_rel)) [[unlikely]] {
-    if ((word & Thread::kKill) != 0 || (word & Thread::kStateMask) == Thread::kEnded) return fail(Error::kTerminated);
-    if ((word & Thread::kStateMask) != Thread::kStopped) return fail(Error::kBusy);
-    return resume_interrupted(thread, ring, user_data);
-  }
-  if (thread.resume.ring != &ring) [[unlikely]] {
-    Ref<Ring> before = Ref<Ring>::adopt(thread.resume.ring);
-    thread.resume.ring = Ref<Ring>(ring).release();
-  }
-  thread.resume.user_data = user_data;
-  thread.resume.pending = true;
-  Process& process = thread.process();
-  if (process.flush_pending() && process.wait_for_flush(thread.flush_park)) [[unlikely]] return {};
-  hand_over(thread);
+// The CPU takes one candidate: the more urgent of two, the later of equals.
+void settle_candidates(CpuScheduler& cs, Thread& rival) {
+  Thread* loser = &rival;
+  if (rival.priority > cs.candidate->priority) std::swap(cs.candidate, loser);
+  make_runnable(*loser);
+}
+
+Result<> cannot_resume(Thread& thread, Ring& ring, u64 user_data) {
+  u32 word = thread.word_.load(std::memory_order_acquire);
+  if ((word & Thread::kKill) != 0 || (word & Thread::kStateMask) == Thread::kEnded) return fail(Error::kTerminated);
+  if (word != (Thread::kStopped | Thread::kInterrupt) || thread.overflow.in_overflow() ||
+      !thread.word_.compare_exchange_strong(word, Thread::kStopped, std::memory_order_acq_rel))
+    return fail(Error::kBusy);
+  thread.page->trap = static_cast<u32>(Trap::kInterrupted);
+  ring.complete({user_data, static_cast<i64>(Trap::kInterrupted), {}}, thread.overflow);
   return {};
+}
+
+void change_resume_ring(Thread& thread, Ring& ring) {
+  const Ref<Ring> before = Ref<Ring>::adopt(thread.resume.ring);
+  thread.resume.ring = Ref<Ring>(ring).release();
 }
 
 void set_priority(Thread& thread, u32 priority) {

@@ -5,7 +5,7 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/debug/panic.h"
-#include "kernel/ipc/ring.h"
+#include "kernel/ipc/ring_post.h"
 #include "kernel/object/deferred.h"
 #include "kernel/thread/placement.h"
 #include "kernel/thread/process.h"

@@ -58,9 +58,6 @@ void hand_over(Thread& thread);
 // A thread that a ring took out of its waiter slot: claims it and lets it go on.
 void wake_waiter(Thread* thread);
 
-// kThreadResume: a stopped supervised thread runs until it traps, which completes `user_data`. kTerminated, kBusy (not stopped).
-Result<> resume_supervised(Thread& thread, Ring& ring, u64 user_data);
-
 void set_priority(Thread& thread, u32 priority);
 void set_nice(Thread& thread, i32 nice);
 // Moves the thread if it is where it may not be any more.

@@ -11,7 +11,7 @@ namespace {
 
 constexpr u64 kDr7Enables = 0xff, kDr7ExactBits = 3 << 8, kDr7Conditions = 0xffff'0000, kDr7Fixed = 1 << 10, kDr6Reset = 0xffff'0ff0;
 
-void load_debug_registers(Cpu& cpu, const ThreadPage& page) {
+[[gnu::noinline]] void load_debug_registers(Cpu& cpu, const ThreadPage& page) {
   const u64 control = page.debug_control;
   if (control == 0) {
     if (cpu.debug_registers) write_dr7(kDr7Fixed);
@@ -36,7 +36,7 @@ void load_debug_registers(Cpu& cpu, const ThreadPage& page) {
   cpu.debug_registers = true;
 }
 
-void load_bases(Cpu& cpu, const ThreadPage& page) {
+[[gnu::always_inline]] inline void load_bases(Cpu& cpu, const ThreadPage& page) {
   const u64 fs = page.fs_base, gs = page.gs_base;
   if (!is_canonical(fs) || !is_canonical(gs)) [[unlikely]] {
     spoil_exit(cpu);
@@ -47,18 +47,18 @@ void load_bases(Cpu& cpu, const ThreadPage& page) {
 }
 
 // A worker of an attached server runs in whatever space it supervises: its pages are in each of them.
-bool can_stay(const Cpu& cpu, const ThreadContext& to) {
+[[gnu::always_inline]] inline bool can_stay(const Cpu& cpu, const ThreadContext& to) {
   return to.attached && cpu.space != nullptr && cpu.space->attached_server == to.space_context;
 }
 
-void load_everything(Cpu& cpu, ThreadContext& to) {
+[[gnu::always_inline]] inline void load_everything(Cpu& cpu, ThreadContext& to) {
   cpu.context = &to;
   cpu.page = to.page;
   cpu.exit_code_segment = to.ring == 3 ? SELECTOR_USER_CODE : SELECTOR_SERVER_CODE;
   cpu.exit_stack_segment = to.ring == 3 ? SELECTOR_USER_DATA : SELECTOR_SERVER_DATA;
   if (cpu.space != to.space_context && !can_stay(cpu, to)) load_space(cpu, to.space_context);
   load_bases(cpu, *to.page);
-  if (to.page->debug_control != 0 || cpu.debug_registers) load_debug_registers(cpu, *to.page);
+  if (to.page->debug_control != 0 || cpu.debug_registers) [[unlikely]] load_debug_registers(cpu, *to.page);
 }
 
 }  // namespace
