@@ -2,8 +2,6 @@
 // Futex operations (futex/futex.h).
 #include "servers/linux/futex/futex.h"
 
-#include <algorithm>
-
 #include "runtime/log.h"
 #include "servers/linux/futex/table.h"
 #include "servers/linux/memory/mm.h"
@@ -29,41 +27,14 @@ SysResult<FutexKey> key_of(Mm& mm, u64 address, bool is_private) {
   return FutexKey{reinterpret_cast<u64>(&mm), address};
 }
 
-u32 wake(const FutexKey& key, u32 count, u32 bits) {
-  FutexBucket& bucket = FutexTable::bucket(key);
-  SpinGuard guard(bucket.lock);
-  return bucket.wake(key, count, bits);
-}
-
-// Two buckets in address order; once if they are the same.
-class BothBuckets {
- public:
-  BothBuckets(FutexBucket& a, FutexBucket& b) HATI_NO_THREAD_SAFETY_ANALYSIS : first_(std::min(&a, &b)), second_(std::max(&a, &b)) {
-    first_->lock.lock();
-    if (second_ != first_) second_->lock.lock();
-  }
-  ~BothBuckets() HATI_NO_THREAD_SAFETY_ANALYSIS {
-    if (second_ != first_) second_->lock.unlock();
-    first_->lock.unlock();
-  }
-  BothBuckets(const BothBuckets&) = delete;
-  BothBuckets& operator=(const BothBuckets&) = delete;
-
- private:
-  FutexBucket* first_;
-  FutexBucket* second_;
-};
-
 SysResult<i64> requeue(Thread& thread, u64 from, u64 to, i32 wake_count, i32 move_count, const u32* expected, bool is_private) HATI_NO_THREAD_SAFETY_ANALYSIS {
   if (wake_count < 0 || move_count < 0) return fail(Errno::kINVAL);
   const FutexKey source = TRY(key_of(thread.mm(), from, is_private));
   const FutexKey target = TRY(key_of(thread.mm(), to, is_private));
-  FutexBucket& a = FutexTable::bucket(source);
-  FutexBucket& b = FutexTable::bucket(target);
-  const BothBuckets guard(a, b);
+  const BothBuckets both(source, target);
   if (expected != nullptr && TRY(thread.memory().get(UserPtr<u32>{from})) != *expected) return fail(Errno::kAGAIN);
-  u32 done = wake_count > 0 ? a.wake(source, static_cast<u32>(wake_count), kAnyBit) : 0;
-  if (!(source == target)) done += a.move(source, b, target, static_cast<u32>(move_count));
+  u32 done = wake_count > 0 ? both.a.wake(source, static_cast<u32>(wake_count), kAnyBit) : 0;
+  if (!(source == target)) done += both.a.move(source, both.b, target, static_cast<u32>(move_count));
   return done;
 }
 
@@ -102,12 +73,10 @@ SysResult<bool> change_word(Thread& thread, u64 address, u32 encoded) {
 SysResult<i64> wake_op(Thread& thread, u64 address, u32 count, u64 address2, u32 count2, u32 encoded, bool is_private) HATI_NO_THREAD_SAFETY_ANALYSIS {
   const FutexKey first = TRY(key_of(thread.mm(), address, is_private));
   const FutexKey second = TRY(key_of(thread.mm(), address2, is_private));
-  FutexBucket& a = FutexTable::bucket(first);
-  FutexBucket& b = FutexTable::bucket(second);
-  const BothBuckets guard(a, b);
+  const BothBuckets both(first, second);
   const bool also = TRY(change_word(thread, address2, encoded));
-  u32 done = a.wake(first, count, kAnyBit);
-  if (also) done += b.wake(second, count2, kAnyBit);
+  u32 done = both.a.wake(first, count, kAnyBit);
+  if (also) done += both.b.wake(second, count2, kAnyBit);
   return done;
 }
 
@@ -128,9 +97,9 @@ u64 monotonic_deadline(const WaitArguments& arguments) {
 
 Task<SysResult<i64>> wait(Thread& thread, WaitArguments arguments) {
   if (arguments.bits == 0) co_return fail(Errno::kINVAL);
-  FutexSleeper sleeper(thread, CO_TRY(key_of(thread.mm(), arguments.address, arguments.is_private)), arguments.bits);
+  FutexSleeper sleeper(&thread, CO_TRY(key_of(thread.mm(), arguments.address, arguments.is_private)), arguments.bits);
   if (arguments.realtime && arguments.deadline != kNever) sleeper.waiter.add(World::get().wall_changed());
-  CO_TRY(FutexTable::enqueue(sleeper, thread.memory(), arguments.address, arguments.value));
+  CO_TRY(FutexTable::enqueue(sleeper, arguments.value, [&] { return thread.memory().get(UserPtr<const u32>{arguments.address}); }));
   SysResult<> waited;
   while (waited && !sleeper.woken()) waited = co_await sleeper.waiter.wait(monotonic_deadline(arguments));
   if (!FutexTable::dequeue(sleeper) || waited) co_return 0;  // woken, perhaps in the last moment
@@ -153,7 +122,7 @@ Task<SysResult<i64>> wait(Thread& thread, WaitArguments arguments) {
 
 u32 futex_wake(Mm& mm, u64 address, u32 count) {
   const auto key = key_of(mm, address, false);
-  return key ? wake(*key, count, kAnyBit) : 0;
+  return key ? FutexTable::wake(*key, count, kAnyBit) : 0;
 }
 
 SysResult<i64> sys_futex_fast(Thread& thread, u64 address, i32 operation, u32 value, u64 timeout, u64 address2, u32 value3) {
@@ -163,10 +132,10 @@ SysResult<i64> sys_futex_fast(Thread& thread, u64 address, i32 operation, u32 va
   switch (command) {
     case kWait:
     case kWaitBitset: return fail(Errno::kNEEDASYNC);
-    case kWake: return wake(TRY(key_of(thread.mm(), address, is_private)), value, kAnyBit);
+    case kWake: return FutexTable::wake(TRY(key_of(thread.mm(), address, is_private)), value, kAnyBit);
     case kWakeBitset:
       if (value3 == 0) return fail(Errno::kINVAL);
-      return wake(TRY(key_of(thread.mm(), address, is_private)), value, value3);
+      return FutexTable::wake(TRY(key_of(thread.mm(), address, is_private)), value, value3);
     case kRequeue: return requeue(thread, address, address2, static_cast<i32>(value), static_cast<i32>(timeout), nullptr, is_private);
     case kCompareRequeue: return requeue(thread, address, address2, static_cast<i32>(value), static_cast<i32>(timeout), &value3, is_private);
     case kWakeOp: return wake_op(thread, address, value, address2, static_cast<u32>(timeout), value3, is_private);

@@ -2,6 +2,7 @@
 // The hash table of futex sleepers (futex/table.h).
 #include "servers/linux/futex/table.h"
 
+#include <algorithm>
 #include <array>
 
 namespace hati::linux {
@@ -56,18 +57,28 @@ u32 FutexBucket::move(const FutexKey& key, FutexBucket& target, const FutexKey& 
   return moved;
 }
 
+BothBuckets::BothBuckets(const FutexKey& first, const FutexKey& second) HATI_NO_THREAD_SAFETY_ANALYSIS : a(FutexTable::bucket(first)),
+                                                                                                         b(FutexTable::bucket(second)) {
+  std::min(&a, &b)->lock.lock();
+  if (&a != &b) std::max(&a, &b)->lock.lock();
+}
+
+BothBuckets::~BothBuckets() HATI_NO_THREAD_SAFETY_ANALYSIS {
+  a.lock.unlock();
+  if (&a != &b) b.lock.unlock();
+}
+
 FutexBucket& FutexTable::bucket(const FutexKey& key) {
   u64 hash = (key.space ^ (key.offset >> 2)) * 0x9e3779b97f4a7c15;
   hash ^= hash >> 29;
-  return buckets[hash * 0xbf58476d1ce4e5b9 >> 56];
+  static_assert(kBuckets == 1 << 8);
+  return buckets[hash * 0xbf58476d1ce4e5b9 >> (64 - 8)];
 }
 
-SysResult<> FutexTable::enqueue(FutexSleeper& sleeper, UserMemory memory, u64 address, u32 expected) {
-  FutexBucket& place = bucket(sleeper.key);
+u32 FutexTable::wake(const FutexKey& key, u32 count, u32 bits) {
+  FutexBucket& place = bucket(key);
   SpinGuard guard(place.lock);
-  if (TRY(memory.get(UserPtr<u32>{address})) != expected) return fail(Errno::kAGAIN);
-  place.add(sleeper);
-  return {};
+  return place.wake(key, count, bits);
 }
 
 bool FutexTable::dequeue(FutexSleeper& sleeper) {

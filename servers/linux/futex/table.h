@@ -5,7 +5,6 @@
 #include <atomic>
 
 #include "runtime/spinlock.h"
-#include "servers/linux/core/user.h"
 #include "servers/linux/core/wait.h"
 
 namespace hati::linux {
@@ -20,7 +19,8 @@ struct FutexBucket;
 
 // One sleeping thread; lives in its coroutine's frame.
 struct FutexSleeper {
-  FutexSleeper(Thread& thread, FutexKey k, u32 b) : waiter(thread), key(k), bits(b) {}
+  // thread may be null: then no signal ends the sleep.
+  FutexSleeper(Thread* thread, FutexKey k, u32 b) : waiter(thread), key(k), bits(b) {}
   bool woken() const { return done.load(std::memory_order_acquire); }
 
   Waiter waiter;
@@ -44,11 +44,34 @@ struct FutexBucket {
   u32 move(const FutexKey& key, FutexBucket& target, const FutexKey& target_key, u32 count) HATI_NO_THREAD_SAFETY_ANALYSIS;
 };
 
+// The buckets of two futexes, locked in address order; one lock if they share a bucket.
+class BothBuckets {
+ public:
+  BothBuckets(const FutexKey& a, const FutexKey& b);
+  ~BothBuckets();
+  BothBuckets(const BothBuckets&) = delete;
+  BothBuckets& operator=(const BothBuckets&) = delete;
+
+  FutexBucket& a;
+  FutexBucket& b;
+};
+
 class FutexTable {
  public:
   static FutexBucket& bucket(const FutexKey& key);
-  // Goes to sleep if the word still has the value: kAGAIN otherwise, kFAULT.
-  static SysResult<> enqueue(FutexSleeper& sleeper, UserMemory memory, u64 address, u32 expected);
+  // Goes to sleep if the word still has the value, which `load()` (SysResult<u32>, does not wait) reads under the lock: kAGAIN otherwise.
+  template <class Load>
+  static SysResult<> enqueue(FutexSleeper& sleeper, u32 expected, Load&& load) {
+    FutexBucket& place = bucket(sleeper.key);
+    SpinGuard guard(place.lock);
+    const SysResult<u32> value = load();
+    if (!value) return fail(value.error());
+    if (*value != expected) return fail(Errno::kAGAIN);
+    place.add(sleeper);
+    return {};
+  }
+  // How many were woken.
+  static u32 wake(const FutexKey& key, u32 count, u32 bits);
   // True if it was still asleep.
   static bool dequeue(FutexSleeper& sleeper);
 };
