@@ -36,7 +36,7 @@ Task<> Thread::run(Ref<Thread> self) {
 
     if (trap == Trap::kCall) [[likely]] {
       ThreadPage& page = thread.page();
-      const u64 number = page.rax;
+      const u64 number = static_cast<u32>(page.rax);  // the upper half is ignored
       if (number < kSyscallLimit && !traced) [[likely]] {
         const FastHandler fast = kSyscalls[number].fast;
         if (fast != nullptr) {

@@ -79,9 +79,9 @@ SysResult<i64> sys_setpgid(Thread& thread, Pid pid, Pid group_id) {
   World& world = thread.world();
   ProcessTable& table = world.processes();
   Process& self = thread.process();
-  if (group_id < 0) return fail(Errno::kINVAL);
   if (pid == 0) pid = self.pid;
   if (group_id == 0) group_id = pid;
+  if (group_id < 0) return fail(Errno::kINVAL);
 
   SpinGuard guard(ProcessTable::lock);
   Process* target = table.process(pid);
