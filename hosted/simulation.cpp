@@ -41,7 +41,7 @@ bool Simulation::round() {
   bool any = false;
   for (Worker* worker : order) {
     Worker::current_ = worker;
-    any |= worker->step(false);
+    any |= worker->step();
     ++steps_;
   }
   Worker::current_ = nullptr;

@@ -80,10 +80,12 @@ class Worker {
   Worker() = default;
   Result<void> open(u32 index, u32 submit_entries, u32 complete_entries);
   void close();
-  bool step(bool may_sleep);   // one round of the loop; false if there was nothing to do
+  bool step();  // one round of the loop without sleeping; false if there was nothing to do
+  bool round(bool may_sleep);
   bool reap();
   bool run_ready();
-  bool run_inbox();
+  void run_inbox();
+  bool expire_timers(bool always);
   void flush();
   void arm_wake();
   void dispatch(const Completion& completion);
@@ -101,6 +103,8 @@ class Worker {
   u32 submit_mask_ = 0, submit_entries_ = 0, complete_mask_ = 0;
   PromiseBase* ready_first_ = nullptr;
   PromiseBase* ready_last_ = nullptr;
+  u32 rounds_ = 0;
+  bool timed_out_ = false;
   OwnedHandle ring_;
   u32 index_ = 0;
   TimerHeap timers_;

@@ -19,7 +19,11 @@ Result<void> Worker::open(u32 index, u32 submit_entries, u32 complete_entries) {
   submit_entries_ = header_->submit_entries;
   submit_mask_ = submit_entries_ - 1;
   complete_mask_ = header_->complete_entries - 1;
-  wake_operation_.complete = [](PendingOperation&) { current().arm_wake(); };
+  wake_operation_.complete = [](PendingOperation&) {
+    Worker& self = current();
+    self.arm_wake();
+    self.run_inbox();
+  };
   return {};
 }
 
@@ -28,7 +32,8 @@ void Worker::close() {
   wake_event_.reset();
 }
 
-// One kEventWait is always in flight, so that poke() reaches a sleeping worker.
+// One kEventWait is always in flight, so that poke() reaches a sleeping worker. Whoever finds a list empty pokes, and only the wait's
+// completion empties the lists: a non-empty list has a poke on its way.
 void Worker::arm_wake() {
   push({.operation = Operation::kEventWait, .handle = wake_event_.get(), .user_data = reinterpret_cast<u64>(&wake_operation_)});
 }
@@ -65,7 +70,7 @@ void Worker::flush() {
   }
 }
 
-inline void Worker::dispatch(const Completion& completion) {
+[[gnu::always_inline]] inline void Worker::dispatch(const Completion& completion) {
   auto* operation = reinterpret_cast<PendingOperation*>(completion.user_data);
   if (operation == nullptr) return;  // a cancellation's own completion
   operation->result = completion.result;
@@ -78,7 +83,7 @@ inline void Worker::dispatch(const Completion& completion) {
   }
 }
 
-inline bool Worker::reap() {
+[[gnu::always_inline]] inline bool Worker::reap() {
   const u32 tail = header_->complete_tail.load(std::memory_order_acquire);
   if (head_ == tail) return false;
   do {
@@ -90,7 +95,7 @@ inline bool Worker::reap() {
 }
 
 // Runs what was runnable at the start; what becomes so meanwhile waits for the next round.
-bool Worker::run_ready() {
+[[gnu::always_inline]] inline bool Worker::run_ready() {
   PromiseBase* coroutine = ready_first_;
   if (coroutine == nullptr) [[likely]]
     return false;
@@ -119,10 +124,9 @@ Node* reversed(Node* list) {
 
 }  // namespace
 
-bool Worker::run_inbox() {
+void Worker::run_inbox() {
   PromiseBase* coroutine = reversed(inbox_.exchange(nullptr, std::memory_order_acquire));
   Posted* function = reversed(functions_.exchange(nullptr, std::memory_order_acquire));
-  const bool any = coroutine != nullptr || function != nullptr;
   while (coroutine != nullptr) {
     PromiseBase* next = coroutine->next;
     coroutine->handle().resume();
@@ -133,33 +137,47 @@ bool Worker::run_inbox() {
     function->run(*function);
     function = next;
   }
-  return any;
 }
 
-bool Worker::step(bool may_sleep) {
+// A busy worker looks at the clock only now and then; an idle one is told by ring_enter.
+inline bool Worker::expire_timers(bool always) {
+  constexpr u32 kRounds = 16;
+  if (!always && !timed_out_ && ++rounds_ % kRounds != 0) [[likely]]
+    return false;
+  timed_out_ = false;
+  const u64 now = now_ns();
+  return timers_.next() <= now && timers_.expire(now);
+}
+
+// One round of the loop; whether there was anything to do.
+[[gnu::always_inline]] inline bool Worker::round(bool may_sleep) {
   bool any = reap();
   any |= run_ready();
-  if (inbox_.load(std::memory_order_relaxed) != nullptr || functions_.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
-    any |= run_inbox();
   u64 deadline = timers_.next();
-  if (deadline != kNever) {
-    if (const u64 now = now_ns(); deadline <= now) any |= timers_.expire(now);
+  if (deadline != kNever) [[unlikely]] {
+    any |= expire_timers(!may_sleep);
     deadline = timers_.next();
   }
   const u32 submit = tail_ - submitted_;
   const bool sleep = may_sleep && ready_first_ == nullptr;
   if (submit == 0 && ready_first_ != nullptr) return true;
   const auto entered = call::ring_enter(ring_.get(), submit, sleep ? 1 : 0, deadline);
-  if (!entered) [[unlikely]]
+  if (entered) [[likely]] {
+    submitted_ += *entered;
+  } else {
     HATI_CHECK(entered.error() == Error::kTimedOut);
-  submitted_ = header_->submit_head.load(std::memory_order_acquire);
+    timed_out_ = true;
+    submitted_ = header_->submit_head.load(std::memory_order_acquire);
+  }
   return any || submit != 0 || header_->complete_tail.load(std::memory_order_relaxed) != head_;
 }
+
+bool Worker::step() { return round(false); }
 
 void Worker::run() {
   current_ = this;
   arm_wake();
-  while (!stopping_.load(std::memory_order_relaxed)) (void)step(true);
+  while (!stopping_.load(std::memory_order_relaxed)) (void)round(true);
   current_ = nullptr;
 }
 
