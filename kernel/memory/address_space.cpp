@@ -20,19 +20,21 @@ constexpr u32 kServerSlot = level_index(kServerBase, kRootLevel);
 Result<PhysAddr> TableAccess::allocate() {
   const PhysAddr table = TRY(frames.allocate(0, flags_ | FrameFlags::kZeroed));
   frames.page(table).state = PageState::kTable;
-  *bytes_ += kPageSize;
+  state_->bytes += kPageSize;
   return table;
 }
 
 void TableAccess::retire(PhysAddr table) {
-  *bytes_ -= kPageSize;
+  state_->bytes -= kPageSize;
+  for (TableState::Known& known : state_->known)
+    if (known.table == table) known = {};
   batch_->table(table);
 }
 
 Result<> AddressSpace::initialize(AddressSpace* supervisor) {
   context.root = TRY(root_pool.take(frame_flags()));
   Guard guard(lock_);
-  table_bytes_ = kPageSize;
+  tables_.bytes = kPageSize;
   u64* root = phys_to_virt<u64>(context.root);
   if (attached()) {
     // The table below must exist before any space shares it, and stays when it is empty.
@@ -149,7 +151,7 @@ Result<> AddressSpace::clear() {
   search_from_ = 0;
   peak_pages_ = 0;
   // Tables that were made for pages that then could not be had.
-  if (table_bytes_ > kPageSize * (attached() ? 2 : 1)) remove_pages(first_address(), end_address(), batch);
+  if (tables_.bytes > kPageSize * (attached() ? 2 : 1)) remove_pages(first_address(), end_address(), batch);
   return {};
 }
 
@@ -207,7 +209,7 @@ SpaceInfo AddressSpace::info() {
           .resident_bytes = (private_pages_ + shared_pages_) << kPageShift,
           .private_bytes = private_pages_ << kPageShift,
           .shared_bytes = shared_pages_ << kPageShift,
-          .page_table_bytes = table_bytes_,
+          .page_table_bytes = tables_.bytes,
           .peak_resident_bytes = peak_pages_ << kPageShift,
           .minor_faults = faults_,
           .major_faults = 0,

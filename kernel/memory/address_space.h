@@ -46,11 +46,23 @@ struct Mapping : boost::intrusive::set_base_hook<boost::intrusive::optimize_size
   u64 bytes() const { return end - start; }
 };
 
-// Page-table memory of a space: through the direct map; tables are charged to nobody but counted.
+// What a space knows of its tables: their size, and the page tables that were used last, which saves most walks.
+struct TableState {
+  struct Known {
+    u64 region = ~u64{0};  // address / 2 MiB that `table` translates
+    PhysAddr table{};
+  };
+  static constexpr u64 kKnown = 4;
+  u64 bytes = 0;
+  std::array<Known, kKnown> known{};
+  Known& known_for(u64 address) { return known[address / kLargePageSize % kKnown]; }
+};
+
+// Page-table memory of a space: through the direct map; tables are charged to nobody but counted. The kernel's half and a supervisor's slot
+// are not counted in Page::live of a root.
 class TableAccess {
  public:
-  // The kernel's half and a supervisor's slot are not counted in Page::live of a root.
-  TableAccess(FlushBatch* batch, FrameFlags flags, u64* bytes) : batch_(batch), bytes_(bytes), flags_(flags) {}
+  TableAccess(FlushBatch* batch, FrameFlags flags, TableState* state) : batch_(batch), state_(state), flags_(flags) {}
   u64 load(PhysAddr table, u32 index) const { return *entry(table, index); }
   void store(PhysAddr table, u32 index, u64 value) { *entry(table, index) = value; }
   u16& live(PhysAddr table) const { return frames.page(table).live; }
@@ -60,7 +72,7 @@ class TableAccess {
  private:
   static volatile u64* entry(PhysAddr table, u32 index) { return phys_to_virt<volatile u64>(table) + index; }
   FlushBatch* batch_;
-  u64* bytes_;
+  TableState* state_;
   FrameFlags flags_;
 };
 
@@ -178,7 +190,18 @@ class AddressSpace : public Object {
   static constexpr u32 kPagesPerPiece = 2048;
 
   // address_space.cpp
-  Table table(FlushBatch& batch) HATI_REQUIRES(lock_) { return Table(context.root, TableAccess(&batch, frame_flags(), &table_bytes_)); }
+  Table table(FlushBatch& batch) HATI_REQUIRES(lock_) { return Table(context.root, TableAccess(&batch, frame_flags(), &tables_)); }
+  // As Table::find().
+  Table::Slot walk(Table& pages, u64 address) HATI_REQUIRES(lock_) {
+    TableState::Known& known = tables_.known_for(address);
+    if (known.region == address / kLargePageSize) {
+      const u32 index = level_index(address, 0);
+      return {known.table, index, 0, pages.access().load(known.table, index)};
+    }
+    const auto slot = pages.find(address);
+    if (slot.level == 0) known = {address / kLargePageSize, slot.table};
+    return slot;
+  }
   FrameFlags frame_flags() const { return supervised() ? FrameFlags::kNone : FrameFlags::kServer; }
   bool in_range(u64 address, u64 bytes) const {
     return address >= first_address() && address < end_address() && bytes <= end_address() - address;
@@ -217,6 +240,7 @@ class AddressSpace : public Object {
 
   // address_space_clone.cpp
   Result<> clone_mapping(Mapping& mapping, AddressSpace& target, FlushBatch& batch, u64& budget) HATI_NO_THREAD_SAFETY_ANALYSIS;
+  Result<u32> clone_table(Mapping& mapping, AddressSpace& target, PhysAddr source, u64 start, u64 end, FlushBatch& batch) HATI_NO_THREAD_SAFETY_ANALYSIS;
   Result<> clone_pages(Mapping& mapping, AddressSpace& target, FlushBatch& batch, u64& budget) HATI_NO_THREAD_SAFETY_ANALYSIS;
 
   // address_space_fault.cpp
@@ -234,6 +258,7 @@ class AddressSpace : public Object {
   // address_space_copy.cpp
   // The byte at `address` in the direct map, faulted in.
   Result<u8*> reach(u64 address, bool write) HATI_REQUIRES(lock_);
+  Result<u8*> reach_slowly(u64 address, bool write) HATI_REQUIRES(lock_);
   static Result<u64> copy_between(AddressSpace& to_space, u64 to, AddressSpace& from_space, u64 from, u64 bytes) HATI_NO_THREAD_SAFETY_ANALYSIS;
 
   const SpaceFlags flags_;
@@ -256,7 +281,7 @@ class AddressSpace : public Object {
   u64 private_pages_ HATI_GUARDED_BY(lock_) = 0;
   u64 shared_pages_ HATI_GUARDED_BY(lock_) = 0;  // pages of Memory objects
   u64 peak_pages_ HATI_GUARDED_BY(lock_) = 0;
-  u64 table_bytes_ HATI_GUARDED_BY(lock_) = 0;
+  TableState tables_ HATI_GUARDED_BY(lock_);
   u64 faults_ HATI_GUARDED_BY(lock_) = 0;
   u64 virtual_limit_ HATI_GUARDED_BY(lock_) = ~u64{0};
   u64 resident_limit_pages_ HATI_GUARDED_BY(lock_) = ~u64{0};

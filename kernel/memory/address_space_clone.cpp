@@ -47,9 +47,7 @@ Result<> AddressSpace::clone_mapping(Mapping& mapping, AddressSpace& target, Flu
 }
 
 Result<> AddressSpace::clone_pages(Mapping& mapping, AddressSpace& target, FlushBatch& batch, u64& budget) {
-  const u64 lost = mapping.shared() ? 0 : Pte::Write::kMask;
-  Table pages = table(batch), copies = target.table(batch);
-  u64 privates = 0, shared = 0;
+  Table pages = table(batch);
   for (u64 at = std::max(mapping.start, target.clone_next_); at < mapping.end;) {
     const auto slot = pages.find(at);
     const u64 step = std::max(level_bytes(slot.level), kLargePageSize);
@@ -60,36 +58,47 @@ Result<> AddressSpace::clone_pages(Mapping& mapping, AddressSpace& target, Flush
     }
     if (slot.level == 0) {
       if (budget < kTableEntries) return fail(Error{kRestart});
-      const auto copy = TRY(copies.make(at));
-      u64* from = phys_to_virt<u64>(slot.table) + slot.index;
-      u64* to = phys_to_virt<u64>(copy.table) + copy.index;
-      u32 count = 0;
-      for (u64 address = at; address < stop; address += kPageSize, ++from, ++to) {
-        u64 entry = *from;
-        if (entry == 0) continue;
-        if (Pte::Private::is_set(entry)) {
-          frames.page(Pte::frame(entry)).references.fetch_add(1, std::memory_order_relaxed);
-          ++privates;
-        } else if (Pte::frame(entry) != zero_page()) {
-          ++shared;
-        }
-        if ((entry & lost) != 0) {
-          entry &= ~lost;
-          *reinterpret_cast<volatile u64*>(from) = entry;
-          batch.page(address);
-        }
-        *to = entry;
-        ++count;
-      }
-      frames.page(copy.table).live += count;
-      target.private_pages_ += std::exchange(privates, 0);
-      target.shared_pages_ += std::exchange(shared, 0);
-      budget -= count;
+      budget -= TRY(clone_table(mapping, target, slot.table, at, stop, batch));
       target.clone_next_ = stop;
     }
     at = stop;
   }
   return {};
+}
+
+// The part of one page table from `start` to `end`. Returns the number of entries in use.
+Result<u32> AddressSpace::clone_table(Mapping& mapping, AddressSpace& target, PhysAddr source, u64 start, u64 end, FlushBatch& batch) {
+  const u64 lost = mapping.shared() ? 0 : Pte::Write::kMask;
+  const Table pages = table(batch);
+  const u32 stop = level_index(start, 0) + static_cast<u32>((end - start) >> kPageShift);
+  u32 index = pages.skip_empty(source, level_index(start, 0), stop);
+  if (index == stop) return 0;
+  const PhysAddr copy = TRY(target.table(batch).make(start)).table;
+  volatile u64* from = phys_to_virt<volatile u64>(source);
+  u64* to = phys_to_virt<u64>(copy);
+  const u64 base = start & ~(kLargePageSize - 1);
+  u32 count = 0, privates = 0, zeroes = 0;
+  do {
+    u64 entry = from[index];
+    if (Pte::Private::is_set(entry)) {
+      frames.page(Pte::frame(entry)).references.fetch_add(1, std::memory_order_relaxed);
+      ++privates;
+    } else if (Pte::frame(entry) == zero_page()) {
+      ++zeroes;
+    }
+    if ((entry & lost) != 0) {
+      entry &= ~lost;
+      from[index] = entry;
+      batch.page(base + (u64{index} << kPageShift));
+    }
+    to[index] = entry;
+    ++count;
+    index = pages.skip_empty(source, index + 1, stop);
+  } while (index != stop);
+  frames.page(copy).live += static_cast<u16>(count);
+  target.private_pages_ += privates;
+  target.shared_pages_ += count - privates - zeroes;
+  return count;
 }
 
 }  // namespace hati

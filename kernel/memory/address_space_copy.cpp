@@ -32,19 +32,36 @@ void copy_bytes(void* to, const void* from, usize bytes) {
   }
 }
 
+void move_bytes(void* to, const void* from, usize bytes) {
+  if (bytes == 8)
+    __builtin_memmove(to, from, 8);
+  else
+    std::memmove(to, from, bytes);
+}
+
 u64 part_of_page(u64 address, u64 bytes) { return std::min(bytes, kPageSize - address % kPageSize); }
 
 }  // namespace
 
 Result<u8*> AddressSpace::reach(u64 address, bool write) {
+  const u64 needed = write ? Pte::Present::kMask | Pte::Write::kMask : Pte::Present::kMask;
+  const TableState::Known& known = tables_.known_for(address);
+  if (known.region == address / kLargePageSize) [[likely]] {
+    const u64 entry = phys_to_virt<volatile u64>(known.table)[level_index(address, 0)];
+    if ((entry & (needed | Pte::Device::kMask)) == needed) return phys_to_virt<u8>(Pte::frame(entry)) + address % kPageSize;
+  }
+  return reach_slowly(address, write);
+}
+
+Result<u8*> AddressSpace::reach_slowly(u64 address, bool write) {
+  const u64 needed = write ? Pte::Present::kMask | Pte::Write::kMask : Pte::Present::kMask;
   FlushBatch batch(context, ticket_);
   Table pages = table(batch);
-  auto slot = pages.find(address);
-  const u64 needed = write ? Pte::Present::kMask | Pte::Write::kMask : Pte::Present::kMask;
+  auto slot = walk(pages, address);
   if ((slot.entry & needed) != needed) [[unlikely]] {
     const FaultResult result = resolve(address, write, false);
     if (result != FaultResult::kResolved) return fail(error_of(result));
-    slot = pages.find(address);
+    slot = walk(pages, address);
   }
   if (Pte::Device::is_set(slot.entry)) return fail(Error::kBadAddress);
   const u64 offset = address & (level_bytes(slot.level) - 1);
@@ -120,7 +137,7 @@ Result<u64> AddressSpace::copy_between(AddressSpace& to_space, u64 to, AddressSp
       if (done != 0) return done;
       return fail(!source ? source.error() : target.error());
     }
-    std::memmove(*target, *source, part);
+    move_bytes(*target, *source, part);
     done += part;
   }
   return done;

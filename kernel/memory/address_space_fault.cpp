@@ -72,7 +72,7 @@ Mapping* AddressSpace::grow_down(u64 address) {
 
 FaultResult AddressSpace::resolve_page(Mapping& mapping, u64 page, bool write, FlushBatch& batch) {
   Table pages = table(batch);
-  auto slot = pages.find(page);
+  auto slot = walk(pages, page);
   if (slot.entry != 0) return resolve_present(mapping, page, slot, write, batch);
   if (slot.level != 0) [[unlikely]] {
     if (write && slot.level == 1 && !mapping.memory && try_large(mapping, page, slot, batch)) return FaultResult::kResolved;

@@ -110,30 +110,54 @@ class PageTable {
     if (start < end) visit_table(root_, kRootLevel, start, end, f);
   }
 
+  // The first entry in use, or `stop`.
+  u32 skip_empty(PhysAddr table, u32 index, u32 stop) const {
+    if (index >= stop || access_.load(table, index) != 0) return index;
+    while (index + 4 <= stop && (access_.load(table, index) | access_.load(table, index + 1) | access_.load(table, index + 2) |
+                                 access_.load(table, index + 3)) == 0)
+      index += 4;
+    while (index < stop && access_.load(table, index) == 0) ++index;
+    return index;
+  }
+
   PhysAddr root() const { return root_; }
   Access& access() { return access_; }
 
  private:
   template <class F>
   void update_table(PhysAddr table, u32 level, u64 start, u64 end, F& f) {
+    if (level == 0) return update_pages(table, start, end, f);
     const u64 step = level_bytes(level);
     u32 index = level_index(start, level);
     for (u64 address = start; address < end; address = (address & ~(step - 1)) + step, ++index) {
       const u64 entry = access_.load(table, index);
       if (entry == 0) continue;
-      u64 changed = entry;
-      if (level == 0 || (level == 1 && Pte::Large::is_set(entry))) {
+      u64 changed = 0;
+      if (level == 1 && Pte::Large::is_set(entry)) {
         changed = f(address, entry, level);
-      } else {
-        const u64 next = (address & ~(step - 1)) + step;
-        const PhysAddr below = Pte::frame(entry);
-        update_table(below, level - 1, address, end < next ? end : next, f);
-        if (access_.live(below) != 0) continue;
-        changed = 0;
-        set_entry(table, index, entry, changed);
-        access_.retire(below);
+        if (changed != entry) set_entry(table, index, entry, changed);
         continue;
       }
+      const u64 next = (address & ~(step - 1)) + step;
+      const PhysAddr below = Pte::frame(entry);
+      update_table(below, level - 1, address, end < next ? end : next, f);
+      if (access_.live(below) != 0) continue;
+      set_entry(table, index, entry, changed);
+      access_.retire(below);
+    }
+  }
+
+  // Most entries of a page table are empty: they are passed over in groups.
+  template <class F>
+  void update_pages(PhysAddr table, u64 start, u64 end, F& f) {
+    u32 index = level_index(start, 0);
+    const u32 count = static_cast<u32>((end - start + kPageSize - 1) >> kPageShift);
+    const u64 base = start - (u64{index} << kPageShift);
+    for (const u32 stop = index + count; index < stop; ++index) {
+      index = skip_empty(table, index, stop);
+      if (index == stop) return;
+      const u64 entry = access_.load(table, index);
+      const u64 changed = f(base + (u64{index} << kPageShift), entry, 0);
       if (changed != entry) set_entry(table, index, entry, changed);
     }
   }

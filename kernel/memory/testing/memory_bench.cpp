@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Runs as the first process and measures memory operations in time-stamp ticks; with QEMU's -icount shift=0 one tick is one instruction.
-// See memory_bench.sh.
+// run_first.sh KERNEL memory_bench.cpp -icount shift=0,sleep=off
 #include "kernel/call/testing/native.h"
 
 namespace hati::test {
