@@ -2,7 +2,7 @@
 // The table of sleepers on several real threads, also under ThreadSanitizer: no wake-up is lost, none is counted twice, requeueing loses nobody.
 #include "servers/linux/futex/table.h"
 
-#include "runtime/scope.h"
+#include "runtime/combine.h"
 #include "runtime/tests/run.h"
 
 namespace hati::linux {
