@@ -105,7 +105,6 @@ Result<Channel::Pair> Channel::create() {
   Ref<ChannelCore> core = TRY(core_cache.make());
   Ref<Channel> first = TRY(channel_cache.make(core, 0u));
   Ref<Channel> second = TRY(channel_cache.make(core, 1u));
-  core->ends = {first.get(), second.get()};
   return Pair{std::move(first), std::move(second)};
 }
 

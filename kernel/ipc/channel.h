@@ -34,7 +34,8 @@ class ChannelCore final : public RefCounted<ChannelCore> {
   // Brings messages and receives of a side together and lets waiting senders move up.
   void pump(u32 side) HATI_EXCLUDES(lock);
 
-  std::array<const Object*, 2> ends{};  // to compare with only
+  // To compare with only; nullptr once the end is gone, since its memory may become another channel.
+  std::array<std::atomic<const Object*>, 2> ends{};
   Spinlock lock;
   std::array<Side, 2> sides HATI_GUARDED_BY(lock);
   u64 next_transaction HATI_GUARDED_BY(lock) = 1;
@@ -67,7 +68,8 @@ class Channel final : public Object {
   // kTooBig, too.
   Result<> reply(Process& process, u64 transaction, u64 bytes_address, u64 bytes, u64 handles_address, u64 handles);
 
-  Channel(Ref<ChannelCore> core, u32 side) : Object(kType), core_(std::move(core)), side_(side) {}
+  Channel(Ref<ChannelCore> core, u32 side) : Object(kType), core_(std::move(core)), side_(side) { core_->ends[side_] = this; }
+  ~Channel() override { core_->ends[side_] = nullptr; }
 
  private:
   using Side = ChannelCore::Side;
