@@ -155,6 +155,7 @@ std::vector<EpollEvent> EpollFile::collect(usize limit) {
     first_ready_ = nullptr;
     last_ready_ = &first_ready_;
   }
+  std::vector<EpollItem*> again;
   for (EpollItem* candidate : taken) {
     EpollItem& item = *candidate;
     if (result.size() >= limit) {
@@ -168,9 +169,11 @@ std::vector<EpollEvent> EpollFile::collect(usize limit) {
       SpinGuard inner(lock_);
       item.events_ &= kPrivate;
     } else if ((item.events_ & kEpollEdge) == 0) {
-      mark_ready(item, false);
+      again.push_back(&item);
     }
   }
+  // Level-triggered items go to the end, behind those that did not fit: everybody gets his turn.
+  for (EpollItem* item : again) mark_ready(*item, false);
   return result;
 }
 

@@ -61,15 +61,13 @@ SysResult<usize> Pipe::read(IoBuffer& to) {
 
 SysResult<usize> Pipe::write(IoBuffer& from, bool whole) {
   usize done = 0;
-  bool was_empty = false;
   {
     SpinGuard guard(lock_);
-    if (readers_ == 0) return fail(Errno::kPIPE);
     const usize wanted = from.left();
     if (wanted == 0) return 0;
+    if (readers_ == 0) return fail(Errno::kPIPE);
     const usize room = room_locked();
     if (room == 0 || ((whole || wanted <= kPipeAtomic) && room < wanted)) return fail(Errno::kAGAIN);
-    was_empty = used_ == 0;
     const usize bytes = std::min(wanted, room);
     TRY(reserve(bytes));
     while (done < bytes) {
@@ -85,7 +83,7 @@ SysResult<usize> Pipe::write(IoBuffer& from, bool whole) {
       if (*moved < piece) break;
     }
   }
-  if (was_empty) queue_.wake(kPollIn | kPollRdNorm);
+  queue_.wake(kPollIn | kPollRdNorm);  // also if there was something: edge-triggered watchers count writes
   return done;
 }
 

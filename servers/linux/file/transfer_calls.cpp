@@ -25,6 +25,7 @@ SysResult<End> end_of(Thread& thread, Fd fd, UserPtr<i64> offset, bool writing) 
   End end{.file = TRY(thread.files().get(fd))};
   if (writing ? !end.file->writable() : !end.file->readable()) return fail(Errno::kBADF);
   if (!offset) return end;
+  if (end.file->as_pipe() != nullptr || end.file->as_socket() != nullptr || end.file->as_terminal() != nullptr) return fail(Errno::kSPIPE);
   const i64 value = TRY(thread.memory().get(offset));
   if (value < 0) return fail(Errno::kINVAL);
   end.has_offset = true;

@@ -70,6 +70,7 @@ SysResult<i64> read_directory(Thread& thread, Fd fd, UserAddress to, u32 bytes) 
   const Ref<File> file = TRY(thread.files().get(fd));
   if (file->is_path_only()) return fail(Errno::kBADF);
   if (file->inode() == nullptr || !file->inode()->is(kDirectory)) return fail(Errno::kNOTDIR);
+  if (file->path() != nullptr && is_unlinked(*file->path())) return fail(Errno::kNOENT);
   R records(std::min<usize>(bytes, kRecordsMax));
   const u64 before = file->position();
   TRY(file->iterate(records));

@@ -89,7 +89,7 @@ Task<SysResult<i64>> sys_linkat(Thread& thread, i32 old_dirfd, UserPtr<const cha
   if (old.mount != where.parent.mount) co_return fail(Errno::kXDEV);
   Inode& inode = *old.inode();
   if (inode.is(kDirectory)) co_return fail(Errno::kPERM);
-  // A name that is gone cannot come back, except that of O_TMPFILE.
+  // A name that is gone cannot come back, except that of O_TMPFILE without O_EXCL ("#...", vfs/open.cpp).
   if (inode.attributes().links == 0 && !(old.dentry->unlinked() && old.dentry->name().starts_with('#'))) co_return fail(Errno::kNOENT);
   CO_TRY(co_await where.parent.inode()->link(where.name, Ref<Inode>(inode)));
   note_created(where, Ref<Inode>(inode));

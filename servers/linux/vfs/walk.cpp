@@ -57,7 +57,7 @@ std::string_view Walker::next_component() {
   const std::string_view component = rest_.substr(0, end);
   const usize more = end == std::string_view::npos ? end : rest_.find_first_not_of('/', end);
   last_ = more == std::string_view::npos;
-  if (last_) trailing_slash_ = end != std::string_view::npos;
+  if (last_ && !component.empty()) trailing_slash_ = end != std::string_view::npos;
   return component;
 }
 
