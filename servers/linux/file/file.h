@@ -101,11 +101,9 @@ class File : public RefCounted<File> {
 
   // May sleep (drain of a tty, file locks of drivers). Generic requests (FIONBIO, FIOCLEX ...) are handled before this.
   virtual Task<SysResult<i64>> ioctl(Thread& thread, u32 request, u64 argument);
-  // Entries from position() on; the VFS keeps the position and holds the directory still.
+  // Entries from position() on, which advances with each that was taken; the VFS holds the directory still.
   virtual SysResult<> iterate(DirectoryEmitter& emitter) { return fail(Errno::kNOTDIR); }
   virtual SysResult<MappableMemory> mappable(bool shared, bool write) { return fail(Errno::kNODEV); }
-  // A writable shared mapping was made or is gone (seals, ETXTBSY).
-  virtual void on_mapped(bool shared_writable, bool added) {}
   virtual Task<SysResult<>> sync(bool data_only);
   virtual SysResult<> truncate(Thread& thread, u64 size) { return fail(Errno::kINVAL); }
   virtual SysResult<> allocate(Thread& thread, u32 mode, u64 offset, u64 bytes) { return fail(Errno::kNODEV); }

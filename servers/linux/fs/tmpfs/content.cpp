@@ -5,7 +5,9 @@
 
 #include "runtime/call.h"
 #include "servers/linux/core/services.h"
+#include "servers/linux/core/world.h"
 #include "servers/linux/fs/tmpfs/tmpfs.h"
+#include "servers/linux/process/process.h"
 #include "servers/linux/vfs/directory_file.h"
 
 namespace hati::linux {
@@ -221,12 +223,29 @@ SysResult<i64> TmpfsInode::add_seals(u32 seals) {
   if ((seals & ~u32{kSealsAll}) != 0) return fail(Errno::kINVAL);
   SpinGuard guard(lock_);
   if ((this->seals() & kSealSeal) != 0) return fail(Errno::kPERM);
-  if ((seals & kSealWrite) != 0 && shared_writable_.load(std::memory_order_relaxed) > 0) return fail(Errno::kBUSY);
   seals_.fetch_or(seals, std::memory_order_relaxed);
   return 0;
 }
 
 namespace {
+
+// Whether some process has the memory mapped shared and may write to it. The kernel knows mappings, the server does not count them: a rare question.
+bool mapped_writable(Handle memory) {
+  MemoryInfo wanted{};
+  if (memory == kNoHandle || !call::memory_info(memory, wanted)) return false;
+  for (const Ref<Process>& process : World::get().processes().list()) {
+    for (const Ref<Thread>& thread : process->get_threads()) {
+      const Ref<Mm> mm = thread->get_mm();
+      if (!mm) continue;
+      for (const MappingDescription& mapping : describe_mappings(*mm)) {
+        const bool writable = (mapping.info.max_protection & static_cast<u32>(Protection::kWrite)) != 0;
+        if (mapping.info.memory_koid == wanted.koid && has(mapping.info.flags, MapFlags::kShared) && writable) return true;
+      }
+      break;  // threads share it
+    }
+  }
+  return false;
+}
 
 class TmpfsFile final : public SeekableFile {
  public:
@@ -252,9 +271,6 @@ class TmpfsFile final : public SeekableFile {
     if (shared && write && (node_->seals() & (kSealWrite | kSealFutureWrite)) != 0) return fail(Errno::kPERM);
     return node_->mappable();
   }
-  void on_mapped(bool shared_writable, bool added) override {
-    if (shared_writable) node_->count_shared_writable(added);
-  }
   Task<SysResult<>> sync(bool data_only) override { co_return SysResult<>{}; }
   SysResult<> truncate(Thread& thread, u64 size) override { return node_->resize(size); }
   SysResult<> allocate(Thread& thread, u32 mode, u64 offset, u64 bytes) override { return node_->allocate(mode, offset, bytes); }
@@ -263,6 +279,7 @@ class TmpfsFile final : public SeekableFile {
     if (command == kGetSeals) return i64{node_->seals()};
     if (command != kAddSeals) return fail(Errno::kINVAL);
     if (!writable()) return fail(Errno::kPERM);
+    if ((argument & kSealWrite) != 0 && mapped_writable(node_->memory_handle())) return fail(Errno::kBUSY);
     return node_->add_seals(static_cast<u32>(argument));
   }
   std::string description() const override { return text_; }

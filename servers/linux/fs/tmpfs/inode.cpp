@@ -7,6 +7,7 @@ namespace hati::linux {
 
 namespace {
 
+constexpr u64 kLastOffset = u64{1} << 40;  // of readdir: that of an entry is this less its number
 constexpr u64 kDirentSize = 20;  // what Linux counts for an entry in a directory's size
 
 bool before(const Timespec& a, const Timespec& b) { return a.seconds != b.seconds ? a.seconds < b.seconds : a.nanoseconds <= b.nanoseconds; }
@@ -216,13 +217,17 @@ SysResult<> TmpfsInode::iterate(File& file, DirectoryEmitter& emitter) {
     file.set_position(position = 1);
   }
   if (position == 1) {
-    if (!emitter.emit("..", parent_number_ != 0 ? parent_number_ : attributes_.inode, 4, 3)) return {};
-    file.set_position(position = 3);
+    if (!emitter.emit("..", parent_number_ != 0 ? parent_number_ : attributes_.inode, 4, 2)) return {};
+    file.set_position(position = 2);
   }
-  for (auto it = order_.lower_bound(position); it != order_.end(); ++it) {
+  // The newest first, as Linux's tmpfs lists them: offsets count down from kLastOffset.
+  if (position > kLastOffset) return {};
+  for (auto it = order_.upper_bound(kLastOffset - position); it != order_.begin();) {
+    --it;
     const auto& [name, entry] = *it->second;
-    if (!emitter.emit(name, entry.inode->number(), static_cast<u8>(entry.inode->type() >> 12), it->first + 1)) return {};
-    file.set_position(it->first + 1);
+    const u64 next = kLastOffset - it->first + 1;
+    if (!emitter.emit(name, entry.inode->number(), static_cast<u8>(entry.inode->type() >> 12), next)) return {};
+    file.set_position(next);
   }
   return {};
 }

@@ -105,7 +105,7 @@ class TmpfsInode final : public Inode {
   SysResult<i64> add_seals(u32 seals);
   u32 seals() const { return seals_.load(std::memory_order_relaxed); }
   void allow_sealing() { seals_.store(0, std::memory_order_relaxed); }
-  void count_shared_writable(bool added) { shared_writable_.fetch_add(added ? 1 : -1, std::memory_order_relaxed); }
+  Handle memory_handle() const { return handle_.load(std::memory_order_acquire); }
   // Drops everything below (the file system goes).
   void clear();
 
@@ -134,7 +134,6 @@ class TmpfsInode final : public Inode {
   std::atomic<u32> mode_;
   std::atomic<u64> size_{0};
   std::atomic<u32> seals_{1};  // F_SEAL_SEAL: only a memfd that allows it can be sealed
-  std::atomic<i32> shared_writable_{0};
   Attributes attributes_ HATI_GUARDED_BY(lock_);
   Memory memory_ HATI_GUARDED_BY(lock_);        // regular files
   std::atomic<Handle> handle_{kNoHandle};       // of memory_, for readers
