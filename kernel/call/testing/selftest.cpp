@@ -250,6 +250,68 @@ void test_supervised(UserRing& ring) {
   call(Call::kHandleClose, program.space);
 }
 
+// Runs in a process of its own, a copy of this one: answers messages until the channel closes.
+[[noreturn]] void echo_server(u64 channel) {
+  UserRing ring;
+  ring.create(8, 8);
+  u64 message[2];
+  for (;;) {
+    ring.push(Operation::kChannelReceive, static_cast<Handle>(channel), 1, word(message), sizeof message, 0, 0);
+    ring.enter(1, 1);
+    const Completion c = ring.take();
+    if (c.result < 0) break;
+    ++message[0];
+    call(Call::kChannelReply, channel, c.value[0], message, sizeof message, 0, 0);
+  }
+  for (;;) call(Call::kThreadExit, 5);
+}
+
+struct EchoProcess {
+  Handle space = 0, channel = 0;
+};
+
+EchoProcess start_echo() {
+  EchoProcess echo;
+  Handle ends[2];
+  call(Call::kChannelCreate, ends);
+  echo.channel = ends[0];
+  echo.space = static_cast<Handle>(call(Call::kSpaceCreate, SpaceFlags::kNone));
+  const i64 given = call(Call::kHandleGive, echo.space, ends[1], Rights::kAll);
+  expect(given > 0, "give", given);
+  call(Call::kHandleClose, ends[1]);
+  const i64 cloned = call(Call::kSpaceClone, kOwnSpace, echo.space);
+  expect(cloned == 0, "clone", cloned);
+  ThreadRequest request{word(&echo_server), word(&stacks[3][16384 - 8]), static_cast<u64>(given), 0, kPriorityServer, 0, 0};
+  const i64 thread = call(Call::kThreadCreate, echo.space, &request);
+  expect(thread > 0, "thread of another process", thread);
+  call(Call::kThreadStart, thread);
+  call(Call::kHandleClose, thread);
+  return echo;
+}
+
+u64 call_echo(UserRing& ring, const EchoProcess& echo, u64 value) {
+  u64 out[2] = {value, 0}, in[2] = {};
+  ring.push(Operation::kChannelCall, echo.channel, 1, word(out), sizeof out, 0, 0, word(in), sizeof in);
+  ring.enter(1, 1);
+  const Completion c = ring.take();
+  return c.result == sizeof in ? in[0] : 0;
+}
+
+void test_processes(UserRing& ring) {
+  const EchoProcess echo = start_echo();
+  for (u64 i = 1; i < 20; ++i) {
+    const u64 answer = call_echo(ring, echo, i);
+    expect(answer == i + 1, "echo", static_cast<i64>(answer));
+  }
+  ring.push(Operation::kSpaceWait, echo.space, 2);
+  ring.enter(1, 0);
+  call(Call::kHandleClose, echo.channel);
+  ring.enter(0, 1);
+  const Completion c = ring.take();
+  expect(c.result == 5 && c.value[0] == static_cast<u64>(ThreadEnd::kExited), "echo ended", c.result);
+  call(Call::kHandleClose, echo.space);
+}
+
 // --- Costs, meaningful with -icount shift=0 (1 ns = 1 instruction). ---
 
 void measure(UserRing& ring, u64 tsc_hz) {
@@ -274,6 +336,14 @@ void measure(UserRing& ring, u64 tsc_hz) {
   report("resume and trap", time_stamp() - start, kRounds);
   call(Call::kHandleClose, program.thread);
   call(Call::kHandleClose, program.space);
+  const EchoProcess echo = start_echo();
+  for (u64 i = 0; i < kRounds + 10; ++i) {
+    if (i == 10) start = time_stamp();
+    call_echo(ring, echo, i);
+  }
+  report("message one way", time_stamp() - start, 2 * kRounds);
+  call(Call::kHandleClose, echo.channel);
+  call(Call::kHandleClose, echo.space);
 }
 
 }  // namespace
@@ -291,6 +361,7 @@ extern "C" [[noreturn]] void selftest_main(const u64* stack) {
   test_channel(ring);
   test_threads(ring);
   test_supervised(ring);
+  test_processes(ring);
 #else
   ring.create(64, 64);
 #endif
