@@ -91,14 +91,18 @@ class DevptsDirectory final : public DevptsInode {
   Task<SysResult<Ref<Inode>>> lookup(std::string name) override { co_return lookup_now(name); }
   SysResult<Ref<File>> open_now(Thread* thread, u32 flags) override { return DirectoryFile::make(flags); }
   SysResult<> iterate(File& file, DirectoryEmitter& emitter) override {
-    constexpr u8 kDirectoryType = 4, kCharacterType = 2;
     // Positions: 0 ".", 1 "..", 2 "ptmx", then 3 + number.
     const u64 start = file.position();
-    if (start == 0 && !emitter.emit(".", kRootInode, kDirectoryType, 1)) return {};
-    if (start <= 1 && !emitter.emit("..", kRootInode, kDirectoryType, 2)) return {};
-    if (start <= 2 && !emitter.emit("ptmx", kPtmxInode, kCharacterType, 3)) return {};
+    const auto emit = [&](std::string_view name, u64 inode, u32 type, u64 next) {
+      if (!emitter.emit(name, inode, static_cast<u8>(type >> 12), next)) return false;
+      file.set_position(next);
+      return true;
+    };
+    if (start == 0 && !emit(".", kRootInode, kDirectory, 1)) return {};
+    if (start <= 1 && !emit("..", kRootInode, kDirectory, 2)) return {};
+    if (start <= 2 && !emit("ptmx", kPtmxInode, kCharacterDevice, 3)) return {};
     for (u32 number : PtyTable::get().numbers())
-      if (number + 3 >= start && !emitter.emit(std::to_string(number), kFirstInode + number, kCharacterType, number + 4)) break;
+      if (number + 3 >= start && !emit(std::to_string(number), kFirstInode + number, kCharacterDevice, number + 4)) break;
     return {};
   }
 

@@ -77,10 +77,15 @@ SysResult<Ref<File>> DirectoryNode::open_now(Thread* thread, u32 flags) { return
 
 SysResult<> DirectoryNode::iterate(File& file, DirectoryEmitter& emitter) {
   const u64 start = file.position();
-  if (start == 0 && !emitter.emit(".", info_.inode, kDirectory >> 12, 1)) return {};
-  if (start <= 1 && !emitter.emit("..", parent_inode(), kDirectory >> 12, kFirstPosition)) return {};
+  const auto emit = [&](std::string_view name, u64 inode, u32 type, u64 next) {
+    if (!emitter.emit(name, inode, static_cast<u8>(type >> 12), next)) return false;
+    file.set_position(next);
+    return true;
+  };
+  if (start == 0 && !emit(".", info_.inode, kDirectory, 1)) return {};
+  if (start <= 1 && !emit("..", parent_inode(), kDirectory, kFirstPosition)) return {};
   for (const Entry& entry : entries(std::max(start, kFirstPosition)))
-    if (!emitter.emit(entry.name, entry.inode, static_cast<u8>(entry.type >> 12), entry.position + 1)) break;
+    if (!emit(entry.name, entry.inode, entry.type, entry.position + 1)) break;
   return {};
 }
 
