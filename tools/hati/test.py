@@ -30,6 +30,7 @@ def suites(everything: bool) -> list[Suite]:
         PythonSuite("structure", "rules for the sources and the kernel image", tests / "structure"),
         HostSuite("asan", "unit tests on the host, AddressSanitizer and UndefinedBehaviorSanitizer"),
         HostSuite("tsan", "unit tests on the host, ThreadSanitizer"),
+        PythonSuite("native", "kernel, runtime and init, without the Linux server", tests / "native", "hati"),
         GuestSuite("linux", 2, again=everything),
         GuestSuite("hati", 1, "hati.linux=attached"),
         GuestSuite("hati", 2, "hati.linux=attached"),
