@@ -22,13 +22,22 @@ Memory::Memory(Kind kind, Charge charge, Ref<Quota> quota, u64 bytes)
 
 Memory::~Memory() {
   if (kind_ == Kind::kContiguous) frames.free(base_, order_);
-  Guard guard(pages_lock_);  // nobody else is left; for the analysis
-  while (!take_pages(0, ~u64{0})) {
-  }
-  doomed_.free_all();
 }
 
-void Memory::release_storage() { memory_cache.destroy(this); }
+void Memory::release_storage() {
+  if (!run_deferred()) defer(*this);
+}
+
+bool Memory::run_deferred() {
+  {
+    Guard guard(pages_lock_);
+    const bool all = take_pages(0, ~u64{0});
+    doomed_.free_all();
+    if (!all) return false;
+  }
+  memory_cache.destroy(this);
+  return true;
+}
 
 Result<Ref<Memory>> Memory::create(Ref<Quota> quota, u64 bytes) {
   if (bytes > kBytesMax) return fail(Error::kInvalidArgument);

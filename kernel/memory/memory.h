@@ -16,6 +16,7 @@
 #include "kernel/memory/page_tree.h"
 #include "kernel/memory/quota.h"
 #include "kernel/memory/shootdown.h"
+#include "kernel/object/deferred.h"
 #include "kernel/object/object.h"
 #include "kernel/sync/spinlock.h"
 
@@ -26,7 +27,7 @@ struct Mapping;
 struct MemoryTag;
 using MemoryHook = boost::intrusive::list_base_hook<boost::intrusive::tag<MemoryTag>>;
 
-class Memory final : public Object {
+class Memory final : public Object, private Deferred {
  public:
   static constexpr ObjectType kType = ObjectType::kMemory;
   static constexpr u64 kBytesMax = u64{1} << 63;
@@ -110,7 +111,9 @@ class Memory final : public Object {
   Ref<AddressSpace> space_to_visit() HATI_EXCLUDES(mappings_lock_);
   // For the space whose lock is held: its next mapping that has to be visited, if it is at the front.
   Mapping* take_mapping_of(const AddressSpace& space) HATI_EXCLUDES(mappings_lock_);
+  // Frees the pages in pieces, then the object.
   void release_storage() override;
+  bool run_deferred() override;
 
   const Kind kind_;
   CacheMode cache_mode_ = CacheMode::kWriteBack;

@@ -130,8 +130,17 @@ Result<u64> PageTree::next(u64 index) const {
 }
 
 u64 PageTree::next_hole(u64 index) const {
-  while (find(index).value != 0) ++index;
-  return index;
+  for (;;) {
+    if (!fits(index, height_)) return index;
+    u64 slot = root_;
+    const Node* lowest = nullptr;
+    for (u32 height = height_; height != 0 && slot != 0; --height) {
+      lowest = as_node(slot);
+      slot = lowest->slots[(index >> ((height - 1) * kBits)) % kSlots];
+    }
+    if (slot == 0) return index;
+    index = lowest != nullptr && lowest->used == kSlots ? (index | (kSlots - 1)) + 1 : index + 1;
+  }
 }
 
 }  // namespace hati

@@ -8,6 +8,7 @@
 
 #include "kernel/debug/panic.h"
 #include "kernel/memory/zero_frame.h"
+#include "kernel/object/deferred.h"
 #include "kernel/object/kernel_pages.h"
 #include "kernel/object/object.h"
 
@@ -56,6 +57,11 @@ void panic_text(std::string_view message) {
 
 Result<void*> allocate_kernel_page() { return phys_to_virt(TRY(frames.allocate(0, FrameFlags::kZeroed))); }
 void free_kernel_page(void* page) { frames.free(virt_to_phys(page)); }
+
+void defer(Deferred& item) {
+  while (!item.run_deferred()) {
+  }
+}
 
 // Without deferral: tests see the end of an object at once.
 void Object::destroy(Object* object) { object->release_storage(); }

@@ -119,7 +119,7 @@ extern "C" [[noreturn]] void memory_stress_main(const u64* stack) {
   map(kArea - kThreads * 2 * kStackBytes, kThreads * kStackBytes, MapFlags::kPopulate);
   for (u64 i = 0; i < kThreads; ++i) {
     const u64 top = kArea - kThreads * 2 * kStackBytes + (i + 1) * kStackBytes;
-    ThreadRequest request{reinterpret_cast<u64>(&worker), top - 8, i, 0, kPriorityServer, 0, 0};
+    ThreadRequest request{reinterpret_cast<u64>(&worker), top - 8, i, 0, kPriorityDriver, 0, 0};  // as the first thread: it yields to them
     const i64 thread = call(Call::kThreadCreate, kOwnSpace, &request);
     check(thread > 0, "thread create", thread);
     check(call(Call::kThreadStart, thread) == 0, "thread start");
