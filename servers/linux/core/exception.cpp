@@ -43,6 +43,9 @@ SignalInfo at(i32 signal, i32 code, u64 address) {
 
 SignalInfo page_fault(Thread& thread, const ThreadPage& page) {
   if ((page.error_code & kFaultNoMemory) != 0) {
+    // A shared object could not grow (a full tmpfs): the access fails, the process may go on.
+    const auto info = thread.mm().space().query(page.fault_address);
+    if (info && info->memory_koid != 0 && has(info->flags, MapFlags::kShared)) return at(kSigBus, kBusAdrErr, page.fault_address);
     log_error("Out of memory: Killed process {} ({})", thread.process().pid, thread.comm());
     return kernel_signal(kSigKill);
   }

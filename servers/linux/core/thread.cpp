@@ -103,6 +103,9 @@ Task<bool> Thread::handle_work() {
     if ((bits & kWorkTimer) != 0) {
       clear_work(kWorkTimer);
       process_->timers->check_cpu(*process_);
+    } else if ((bits & kWorkBarrier) != 0) {
+      clear_work(kWorkBarrier);
+      mm_->barrier_passed().wake_all();
     } else if ((bits & kWorkStop) != 0) {
       co_await stop_thread(*this);
     } else if ((bits & kWorkSignal) != 0) {

@@ -32,6 +32,7 @@ enum WorkBits : u32 {
   kWorkExit = 4,      // the thread must exit (exit_group, exec of another thread, SIGKILL)
   kWorkTrace = 8,     // reserved for ptrace
   kWorkTimer = 16,    // CPU-time timers or limits to check
+  kWorkBarrier = 32,  // membarrier(2): say that the program was left
 };
 
 class Thread : public RefCounted<Thread> {
@@ -74,6 +75,7 @@ class Thread : public RefCounted<Thread> {
   u32 work() const { return work_.load(std::memory_order_relaxed); }
   // Whether an interruptible sleep should end now.
   bool signal_pending() const { return (work() & (kWorkSignal | kWorkStop | kWorkExit)) != 0; }
+  bool in_program() const { return in_program_.load(std::memory_order_seq_cst); }
   bool kill_pending() const { return (work() & kWorkExit) != 0; }
 
   // /proc/PID/stat's letter: R S D T Z, and what it sleeps in.

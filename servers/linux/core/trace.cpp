@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Tracing of system calls (core/trace.h).
+// Tracing of system calls (core/trace.h). Traced calls are logged as errors, which reach the console at every log level.
 #include "servers/linux/core/trace.h"
 
 #include <set>
@@ -30,14 +30,14 @@ void trace_enter(Thread& thread, const char* name, const CallArguments& a) {
   } else if (std::string_view(name) == "execve" || std::string_view(name) == "stat" || std::string_view(name) == "access" || std::string_view(name) == "lstat") {
     if (auto path = thread.memory().get_string(a.value[0], 256)) text = *path;
   }
-  log_info("[{}] {}({:x}, {:x}, {:x}, {:x}, {:x}, {:x}) {}", thread.tid(), name, a.value[0], a.value[1], a.value[2], a.value[3], a.value[4], a.value[5], text);
+  log_error("[{}] {}({:x}, {:x}, {:x}, {:x}, {:x}, {:x}) {}", thread.tid(), name, a.value[0], a.value[1], a.value[2], a.value[3], a.value[4], a.value[5], text);
 }
 
 void trace_leave(Thread& thread, const char* name, const SysResult<i64>& result) {
   if (result) {
-    log_info("[{}] {} = {:x}", thread.tid(), name, static_cast<u64>(*result));
+    log_error("[{}] {} = {:x}", thread.tid(), name, static_cast<u64>(*result));
   } else {
-    log_info("[{}] {} = -{}", thread.tid(), name, static_cast<i32>(result.error()));
+    log_error("[{}] {} = -{}", thread.tid(), name, static_cast<i32>(result.error()));
   }
 }
 

@@ -22,6 +22,27 @@ SysResult<> check_range(u64 address, u64& bytes) {
 
 bool private_anonymous(const MappingInfo& info) { return info.memory_koid == 0 && !has(info.flags, MapFlags::kShared); }
 
+// The kernel copies everything; fork then takes these ranges away again.
+SysResult<i64> advise_fork(Mm& mm, u64 address, u64 bytes, i32 advice) {
+  TRY(check_range(address, bytes));
+  if (bytes == 0) return 0;
+  if (address >= kProgramEnd || bytes > kProgramEnd - address) return fail(Errno::kNOMEM);
+  bool fits = true;
+  const bool whole = for_each_mapping(mm, address, bytes, [&](const MappingInfo& info, u64, u64) {
+    if (advice == kAdviceWipeOnFork && !private_anonymous(info)) fits = false;
+  });
+  if (!fits) return fail(Errno::kINVAL);
+  if (!whole) return fail(Errno::kNOMEM);
+  ForkRanges& ranges = mm.fork_ranges();
+  switch (advice) {
+    case kAdviceDontFork: ranges.add(address, address + bytes, ForkRanges::kDontFork); break;
+    case kAdviceDoFork: ranges.remove(address, address + bytes, ForkRanges::kDontFork); break;
+    case kAdviceWipeOnFork: ranges.add(address, address + bytes, ForkRanges::kWipe); break;
+    default: ranges.remove(address, address + bytes, ForkRanges::kWipe); break;
+  }
+  return 0;
+}
+
 }  // namespace
 
 SysResult<i64> sys_madvise(Thread& thread, u64 address, u64 bytes, i32 advice) {
@@ -29,8 +50,9 @@ SysResult<i64> sys_madvise(Thread& thread, u64 address, u64 bytes, i32 advice) {
   enum class Act { kNone, kDiscard, kFree, kPopulateRead, kPopulateWrite } act = Act::kNone;
   switch (advice) {
     case kAdviceNormal: case kAdviceRandom: case kAdviceSequential: case kAdviceWillNeed: case kAdviceHugePage: case kAdviceNoHugePage:
-    case kAdviceDontDump: case kAdviceDoDump: case kAdviceCold: case kAdvicePageOut: case kAdviceDoFork: case kAdviceKeepOnFork:
+    case kAdviceDontDump: case kAdviceDoDump: case kAdviceCold: case kAdvicePageOut:
       break;  // hints, or what is the case anyway
+    case kAdviceDontFork: case kAdviceDoFork: case kAdviceWipeOnFork: case kAdviceKeepOnFork: return advise_fork(thread.mm(), address, bytes, advice);
     case kAdviceDontNeed: act = Act::kDiscard; break;
     case kAdviceFree: act = Act::kFree; break;
     case kAdvicePopulateRead: act = Act::kPopulateRead; break;

@@ -20,4 +20,6 @@ SysResult<i64> sys_munlock(Thread& thread, u64 address, u64 bytes);
 SysResult<i64> sys_mlockall(Thread& thread, u32 flags);
 SysResult<i64> sys_munlockall(Thread& thread);
 
+Task<SysResult<i64>> sys_membarrier(Thread& thread, i32 command, u32 flags, i32 cpu);
+
 }  // namespace hati::linux

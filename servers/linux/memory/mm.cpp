@@ -25,6 +25,16 @@ void Mm::destroy(Mm* mm) {
 SysResult<Ref<Mm>> Mm::clone() const {
   Ref<Mm> copy = TRY(create());
   TRY(from_native(space_.clone_into(copy->space_)));
+  std::vector<ForkRanges::Range> kept;
+  for (const ForkRanges::Range& range : fork_ranges_.list()) {
+    if (range.kind == ForkRanges::kDontFork) {
+      (void)copy->space_.unmap(range.start, range.end - range.start);
+    } else {
+      (void)copy->space_.discard(range.start, range.end - range.start);
+      kept.push_back(range);
+    }
+  }
+  copy->fork_ranges_.assign(std::move(kept));
   if (executable && deny_write(*executable)) copy->executable = executable;
   copy->auxiliary = auxiliary;
   {
@@ -36,6 +46,46 @@ SysResult<Ref<Mm>> Mm::clone() const {
   copy->files_ = files_;
   copy->next_tag_ = next_tag_;
   return copy;
+}
+
+template <class Which>
+void ForkRanges::cut(u64 start, u64 end, Which&& which) {
+  std::vector<Range> left;
+  for (const Range& range : ranges_) {
+    if (!which(range) || range.end <= start || end <= range.start) {
+      left.push_back(range);
+      continue;
+    }
+    if (range.start < start) left.push_back({range.start, start, range.kind});
+    if (end < range.end) left.push_back({end, range.end, range.kind});
+  }
+  ranges_ = std::move(left);
+}
+
+void ForkRanges::add(u64 start, u64 end, Kind kind) {
+  SpinGuard guard(lock_);
+  cut(start, end, [kind](const Range& range) { return range.kind == kind; });
+  ranges_.push_back({start, end, kind});
+}
+
+void ForkRanges::remove(u64 start, u64 end) {
+  SpinGuard guard(lock_);
+  if (!ranges_.empty()) cut(start, end, [](const Range&) { return true; });
+}
+
+void ForkRanges::remove(u64 start, u64 end, Kind kind) {
+  SpinGuard guard(lock_);
+  if (!ranges_.empty()) cut(start, end, [kind](const Range& range) { return range.kind == kind; });
+}
+
+std::vector<ForkRanges::Range> ForkRanges::list() const {
+  SpinGuard guard(lock_);
+  return ranges_;
+}
+
+void ForkRanges::assign(std::vector<Range> ranges) {
+  SpinGuard guard(lock_);
+  ranges_ = std::move(ranges);
 }
 
 u64 Mm::tag_for(Ref<File> file) {

@@ -12,10 +12,33 @@
 #include "runtime/handle.h"
 #include "runtime/spinlock.h"
 #include "servers/linux/core/user.h"
+#include "servers/linux/core/wait.h"
 
 namespace hati::linux {
 
 class File;
+
+// Address ranges that fork treats specially, by madvise(2): left out of the child, or empty in it. Rare, so a list does.
+class ForkRanges {
+ public:
+  enum Kind : u8 { kDontFork, kWipe };
+  struct Range {
+    u64 start, end;
+    Kind kind;
+  };
+  void add(u64 start, u64 end, Kind kind) HATI_EXCLUDES(lock_);
+  // What lay there is gone, or is inherited as usual again.
+  void remove(u64 start, u64 end) HATI_EXCLUDES(lock_);
+  void remove(u64 start, u64 end, Kind kind) HATI_EXCLUDES(lock_);
+  std::vector<Range> list() const HATI_EXCLUDES(lock_);
+  void assign(std::vector<Range> ranges) HATI_EXCLUDES(lock_);
+
+ private:
+  template <class Which>
+  void cut(u64 start, u64 end, Which&& which) HATI_REQUIRES(lock_);
+  mutable SpinLock lock_;
+  std::vector<Range> ranges_ HATI_GUARDED_BY(lock_);
+};
 
 class Mm : public RefCounted<Mm> {
  public:
@@ -42,6 +65,9 @@ class Mm : public RefCounted<Mm> {
   std::atomic<u32> membarrier{0};       // registered commands
   std::atomic<u32> users{1};            // threads that run in it: the last one's exit is not a CLONE_CHILD_CLEARTID wake
 
+  ForkRanges& fork_ranges() { return fork_ranges_; }
+  WaitQueue& barrier_passed() { return barrier_passed_; }  // membarrier(2): a thread has come through
+
   // Tags of file mappings: tag -> file. Tag 0 is "no file"; other small tags name [heap], [stack], [vdso], [vvar].
   u64 tag_for(Ref<File> file) HATI_EXCLUDES(lock_);
   // While a mapping is being made its tag is in use although the kernel does not know it yet.
@@ -60,6 +86,8 @@ class Mm : public RefCounted<Mm> {
  private:
   explicit Mm(Space space);
   Space space_;
+  ForkRanges fork_ranges_;
+  WaitQueue barrier_passed_;
   mutable SpinLock lock_;
   std::map<u64, Ref<File>> files_ HATI_GUARDED_BY(lock_);
   u64 next_tag_ HATI_GUARDED_BY(lock_) = 16;

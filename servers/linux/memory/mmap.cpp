@@ -143,6 +143,7 @@ SysResult<i64> sys_mmap(Thread& thread, u64 address, u64 bytes, u64 protection, 
   const bool anonymous = (flags & kMapAnonymous) != 0;
   Ref<File> file;
   if (!anonymous) file = TRY(thread.files().get(fd));
+  if (file && file->is_path_only()) return fail(Errno::kBADF);
   if (bytes == 0) return fail(Errno::kINVAL);
   bytes = page_ceil(bytes);
   if (bytes == 0 || bytes > kProgramEnd) return fail(Errno::kNOMEM);
@@ -153,6 +154,7 @@ SysResult<i64> sys_mmap(Thread& thread, u64 address, u64 bytes, u64 protection, 
   if (!shared && (protection & kProtWrite) != 0) TRY(check_data_limit(thread, bytes));
 
   Mm& mm = thread.mm();
+  if (has(request.flags, MapFlags::kFixed)) mm.fork_ranges().remove(request.address, request.address + bytes);
   if (file) {
     TRY(check_file(*file, protection, shared, request));
     request.offset = offset;
@@ -166,6 +168,7 @@ SysResult<i64> sys_munmap(Thread& thread, u64 address, u64 bytes) {
   if (!page_aligned(address) || bytes == 0 || address >= kProgramEnd || bytes > kProgramEnd - address) return fail(Errno::kINVAL);
   const auto done = thread.mm().space().unmap(address, page_ceil(bytes));
   if (!done && done.error() != Error::kNotFound && done.error() != Error::kBadAddress) return fail(map_error(done.error()));
+  thread.mm().fork_ranges().remove(address, address + page_ceil(bytes));
   thread.mm().forget_unmapped_files();
   return 0;
 }

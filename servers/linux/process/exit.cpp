@@ -152,6 +152,7 @@ void reparent_children(Process& process, After& after) HATI_REQUIRES(ProcessTabl
     if (child->leader && child->leader->parent_death_signal != 0 && child->state == Process::State::kAlive)
       after.death_signals.emplace_back(child, child->leader->parent_death_signal);
     child->parent = reaper;
+    child->parent_thread = reaper->pid;
     child->parent_id.store(reaper->pid, std::memory_order_relaxed);
     child->exit_signal = kSigChld;
     reaper->children.splice(reaper->children.end(), process.children, process.children.begin());
@@ -176,6 +177,9 @@ bool leave_process(Thread& thread, Ref<Thread>& keep) HATI_REQUIRES(ProcessTable
     break;
   }
   --table.threads;
+  // Its children go to another thread of the process (__WNOTHREAD).
+  for (const Ref<Process>& child : process.children)
+    if (child->parent_thread == thread.tid() && !process.threads.empty()) child->parent_thread = process.threads.front()->tid();
   // Signals meant for the process that this thread was about to take.
   for (const Ref<Thread>& other : process.threads)
     if ((process.signals.pending.set() & ~other->signals.mask.load(std::memory_order_relaxed)) != 0) other->set_work(kWorkSignal);
@@ -188,10 +192,10 @@ bool leave_process(Thread& thread, Ref<Thread>& keep) HATI_REQUIRES(ProcessTable
   return process.threads.empty();
 }
 
-void become_zombie(Process& process, After& after) HATI_REQUIRES(ProcessTable::lock) {
+void become_zombie(Process& process, i32 last_exit_code, After& after) HATI_REQUIRES(ProcessTable::lock) {
   collect_orphaned(process, after.orphaned_groups);
   process.state = Process::State::kZombie;
-  process.exit_status = process.signals.group_exit ? process.signals.group_exit_status : process.leader->exit_code;
+  process.exit_status = process.signals.group_exit ? process.signals.group_exit_status : last_exit_code;
   reparent_children(process, after);
   announce(process, after);
 }
@@ -257,7 +261,7 @@ Task<> exit_thread(Thread& thread) {
   {
     SpinGuard guard(ProcessTable::lock);
     ended = leave_process(thread, self);
-    if (ended) become_zombie(process, after);
+    if (ended) become_zombie(process, thread.exit_code, after);
   }
   if (ended) process.exited.wake_all();
   finish(world, after);

@@ -157,6 +157,7 @@ SysResult<> ThreadFactory::publish(Thread& parent, Ref<Thread> child, const Clon
   [&]() HATI_NO_THREAD_SAFETY_ANALYSIS { process.threads.push_back(std::move(child)); }();  // nobody else sees it yet
   Process* father = (arguments.flags & kCloneParent) != 0 && creator.parent != nullptr ? creator.parent : &creator;
   process.parent = father;
+  process.parent_thread = father == &creator ? parent.tid() : father->pid;
   process.parent_id.store(father->pid, std::memory_order_relaxed);
   father->children.emplace_back(process);
   [&]() HATI_NO_THREAD_SAFETY_ANALYSIS { join_group(process, creator.group); }();

@@ -8,6 +8,7 @@
 #include "servers/linux/process/calls.h"
 #include "servers/linux/process/process.h"
 #include "servers/linux/signal/send.h"
+#include "servers/linux/tty/terminal.h"
 
 namespace hati::linux {
 namespace {
@@ -19,6 +20,8 @@ enum Command : u32 {
   kKexec = 0x45584543,
 };
 
+constexpr u64 kFlushTime = 2 * kNsPerSecond;  // a stopped console (^S) does not keep the machine from going down
+
 Task<> ask(World& world, PowerAction action, u32 code) {
   if (!world.system) co_return;
   const system::PowerRequest request{.action = action, .code = code};
@@ -29,6 +32,7 @@ Task<> ask(World& world, PowerAction action, u32 code) {
 
 Task<> power(World& world, PowerAction action, u32 code) {
   co_await vfs_sync_all(world);
+  co_await flush_console(now_ns() + kFlushTime);
   co_await ask(world, action, code);
 }
 
@@ -36,6 +40,7 @@ Task<> panic_without_init(World& world, i32 status) {
   TextBuffer<96> text;
   format_to(text, "Kernel panic - not syncing: Attempted to kill init! exitcode={:#x}", static_cast<u32>(status));
   log_line(LogLevel::kError, text.view());
+  co_await flush_console(now_ns() + kFlushTime);
   co_await ask(world, PowerAction::kPanic, static_cast<u32>(status));
   // The system is about to stop; nothing that depends on init may run any more.
   Waiter forever(nullptr, Waiter::kUninterruptible);

@@ -72,6 +72,7 @@ class Process : public RefCounted<Process> {
 
   // Processes lock. Changes of `threads` also hold signals.lock: either lock suffices to walk it.
   Process* parent = nullptr;          // null only for init and the dead
+  Tid parent_thread = 0;              // of the parent's threads, the one that made it
   std::list<Ref<Process>> children;   // zombies included
   std::list<Ref<Thread>> threads;     // the leader first, while it is there
   std::atomic<u32> live{0};           // threads that have not begun to end

@@ -18,6 +18,7 @@ struct Wanted {
   Pid group = 0;     // > 0: of this group (when `by_group`)
   bool by_group = false;
   u32 options = 0;
+  Tid waiter = 0;    // the thread that waits, for __WNOTHREAD
 };
 
 struct Report {
@@ -32,6 +33,7 @@ struct Report {
 bool eligible(const Process& child, const Wanted& wanted) {
   if (wanted.pid != 0 && child.pid != wanted.pid) return false;
   if (wanted.by_group && child.group_id() != wanted.group) return false;
+  if ((wanted.options & kWaitNoThread) != 0 && child.parent_thread != wanted.waiter) return false;
   // A "clone child" announces its end by another signal than SIGCHLD, or by none.
   const bool clone_child = child.exit_signal != kSigChld;
   return (wanted.options & kWaitAll) != 0 || clone_child == ((wanted.options & kWaitClone) != 0);
@@ -119,7 +121,7 @@ Task<SysResult<i64>> sys_wait4(Thread& thread, Pid pid, UserPtr<i32> status, u32
   constexpr u32 kKnown = kWaitNoHang | kWaitUntraced | kWaitContinued | kWaitNoThread | kWaitAll | kWaitClone;
   if ((options & ~kKnown) != 0) co_return fail(Errno::kINVAL);
   if (pid == std::numeric_limits<Pid>::min()) co_return fail(Errno::kSRCH);
-  Wanted wanted{.options = options | kWaitExited};
+  Wanted wanted{.options = options | kWaitExited, .waiter = thread.tid()};
   if (pid > 0) {
     wanted.pid = pid;
   } else if (pid != -1) {
@@ -136,7 +138,7 @@ Task<SysResult<i64>> sys_wait4(Thread& thread, Pid pid, UserPtr<i32> status, u32
 Task<SysResult<i64>> sys_waitid(Thread& thread, i32 type, Pid id, UserPtr<SignalInfo> info, u32 options, UserPtr<KernelRusage> usage) {
   constexpr u32 kKnown = kWaitNoHang | kWaitNoWait | kWaitExited | kWaitStopped | kWaitContinued | kWaitNoThread | kWaitAll | kWaitClone;
   if ((options & ~kKnown) != 0 || (options & (kWaitExited | kWaitStopped | kWaitContinued)) == 0) co_return fail(Errno::kINVAL);
-  Wanted wanted{.options = options};
+  Wanted wanted{.options = options, .waiter = thread.tid()};
   switch (type) {
     case kWaitIdAll: break;
     case kWaitIdPid:

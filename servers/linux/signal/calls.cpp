@@ -205,7 +205,12 @@ SysResult<i64> sys_kill(Thread& thread, Pid pid, i32 signal) {
     if (group != nullptr)
       for (Process* member : group->members) targets.emplace_back(*member);
   }
-  return kill_all(thread, targets, info);
+  if (pid != -1) return kill_all(thread, targets, info);
+  // Everybody: those that may not be signalled are passed over, which is no error.
+  if (targets.empty()) return fail(Errno::kSRCH);
+  for (const Ref<Process>& target : targets)
+    if (const SysResult<> one = kill_one(thread, *target, info); !one && one.error() != Errno::kPERM) return fail(one.error());
+  return 0;
 }
 
 SysResult<i64> sys_tkill(Thread& thread, Tid tid, i32 signal) {

@@ -116,6 +116,14 @@ bool read_extended(Thread& thread, u64 address) {
   return true;
 }
 
+// The kernel's own selectors are used whatever the frame says; where the processor would refuse to return with those of the frame, so do we.
+bool selectors_are_sound(const UserContext& context) {
+  constexpr u16 kUserRing = 3;
+  if ((context.context.cs | kUserRing) != kUserCodeSelector) return false;
+  const bool strict = (context.flags & kUcStrictRestoreSs) != 0;
+  return !strict || (context.context.ss | kUserRing) == kUserDataSelector;
+}
+
 }  // namespace
 
 u64 extended_features() {
@@ -187,7 +195,7 @@ bool push_signal_frame(Thread& thread, const SignalInfo& info, const SignalActio
 SysResult<i64> sys_rt_sigreturn(Thread& thread) {
   ThreadPage& page = thread.page();
   const auto context = thread.memory().get(UserPtr<UserContext>{page.rsp - 8 + __builtin_offsetof(SignalFrame, context)});
-  if (!context || !read_extended(thread, context->context.fpstate)) {
+  if (!context || !selectors_are_sound(*context) || !read_extended(thread, context->context.fpstate)) {
     force_signal(thread, kernel_signal(kSigSegv));
     return 0;
   }
