@@ -213,12 +213,14 @@ TEST(half_mapped_structures) {
 
 TEST(lengths_that_wrap) {
   prepare_descriptors();
-  char page[64];
-  CHECK(syscall(SYS_write, 4, page, -1L) == -1);
+  char* page = map_pages(2);
+  must(munmap(page + kPage, kPage));
+  // Whether a length is refused or cut short is not laid down; it must not reach beyond the page.
+  CHECK(syscall(SYS_write, 4, page, -1L) <= static_cast<long>(kPage));
   CHECK_ERRNO(syscall(SYS_write, 5, 0xffff800000000000, -1L), EFAULT);
   CHECK_ERRNO(syscall(SYS_poll, page, -1L, 0), EINVAL);
   const iovec wrapping[] = {{page, ~0UL / 2}, {page, ~0UL / 2}};
-  CHECK(syscall(SYS_readv, 5, wrapping, 2) == -1);
+  CHECK(syscall(SYS_readv, 5, wrapping, 2) <= static_cast<long>(2 * kPage));
   CHECK(syscall(SYS_getrandom, 0x10, -1L, 0) == -1);
   CHECK(syscall(SYS_mmap, 0, -1L, 3, 0x22, -1, 0) == -1);
   CHECK(syscall(SYS_mremap, page, -1L, -1L, 1, 0) == -1);
