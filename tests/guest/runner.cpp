@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/reboot.h>
 #include <sys/resource.h>
+#include <termios.h>
 
 #include "test.h"
 
@@ -282,6 +283,7 @@ static int run(int argc, char** argv) {
     print("tests: %d passed, %d failed, %d skipped\n", totals.passed, totals.failed, totals.skipped);
   }
   if (init) {
+    tcdrain(STDOUT_FILENO);
     sync();
     reboot(RB_POWER_OFF);
     for (;;) pause();
