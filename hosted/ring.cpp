@@ -92,7 +92,8 @@ void complete(Pending& pending, i64 result, u64 value0, u64 value1) {
   if (pending.done) return;
   pending.done = true;
   Ring& ring = *pending.ring;
-  if (!((pending.submission.flags & kSubmitQuiet) != 0 && result >= 0)) put(ring, {.user_data = pending.submission.user_data, .result = result, .value = {value0, value1}});
+  const bool quiet = (pending.submission.flags & kSubmitQuiet) != 0 && result >= 0;
+  if (!quiet) put(ring, {.user_data = pending.submission.user_data, .result = result, .value = {value0, value1}});
   const auto keep = std::move(pending.object);  // the object may hold the operation and the operation the object
   std::erase_if(ring.pending, [&](const PendingPtr& p) { return p.get() == &pending; });
   ring.changed.notify_all();

@@ -28,7 +28,8 @@ Result<void> Uart::open() {
 
 Result<void> Uart::enable_interrupts(bool transmitter) {
   transmitter_interrupt_ = transmitter;
-  return ports_.write8(kInterruptEnable, InterruptEnable::Received::kMask | InterruptEnable::LineStatus::kMask | InterruptEnable::TransmitterEmpty::make(transmitter));
+  constexpr u8 kAlways = InterruptEnable::Received::kMask | InterruptEnable::LineStatus::kMask;
+  return ports_.write8(kInterruptEnable, kAlways | InterruptEnable::TransmitterEmpty::make(transmitter));
 }
 
 Result<void> Uart::receive() {

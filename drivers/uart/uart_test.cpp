@@ -56,7 +56,10 @@ class Model : public hosted::PortDevice {
 
  private:
   bool divisor_access() const { return LineControl::DivisorAccess::is_set(line_control_); }
-  bool pending() const { return (InterruptEnable::Received::is_set(enabled_) && !input_.empty()) || (InterruptEnable::TransmitterEmpty::is_set(enabled_) && fifo_.empty()); }
+  bool pending() const {
+    const bool received = InterruptEnable::Received::is_set(enabled_) && !input_.empty();
+    return received || (InterruptEnable::TransmitterEmpty::is_set(enabled_) && fifo_.empty());
+  }
   u32 take_input() {
     if (input_.empty()) return 0;
     const u8 byte = input_.front();
@@ -113,7 +116,11 @@ Task<void> writes(Client<console::ConsoleProtocol>& client, Model& model) {
   std::string expected;
   for (int i = 0; i < 12; ++i) {
     Attachments in;
-    for (int k = 0; k < 3000; ++k) in.payload.push_back(static_cast<std::byte>('a' + (i + k) % 26)), expected += static_cast<char>('a' + (i + k) % 26);
+    for (int k = 0; k < 3000; ++k) {
+      const char c = static_cast<char>('a' + (i + k) % 26);
+      in.payload.push_back(static_cast<std::byte>(c));
+      expected += c;
+    }
     const auto written = co_await client.call(console::WriteRequest{}, &in);
     EXPECT_TRUE(written && written->bytes == 3000);
   }
@@ -156,8 +163,10 @@ Task<void> sets_line(Client<console::ConsoleProtocol>& client, Model& model) {
   EXPECT_TRUE(co_await client.call(console::SetLineRequest{.baud = 9600, .data_bits = 7, .stop_bits = 2, .parity = console::Parity::kEven}));
   EXPECT_EQ(model.divisor(), 12u);
   EXPECT_EQ(model.line_control(), 0x1e);
-  EXPECT_EQ((co_await client.call(console::SetLineRequest{.baud = 9601, .data_bits = 8, .stop_bits = 1, .parity = console::Parity::kNone})).error(), Error::kInvalidArgument);
-  EXPECT_EQ((co_await client.call(console::SetLineRequest{.baud = 9600, .data_bits = 8, .stop_bits = 1, .parity = static_cast<console::Parity>(7)})).error(), Error::kInvalidArgument);
+  const console::SetLineRequest odd_rate{.baud = 9601, .data_bits = 8, .stop_bits = 1, .parity = console::Parity::kNone};
+  EXPECT_EQ((co_await client.call(odd_rate)).error(), Error::kInvalidArgument);
+  const console::SetLineRequest no_such_parity{.baud = 9600, .data_bits = 8, .stop_bits = 1, .parity = static_cast<console::Parity>(7)};
+  EXPECT_EQ((co_await client.call(no_such_parity)).error(), Error::kInvalidArgument);
 }
 TEST(Uart, SetsTheLine) { check(sets_line); }
 

@@ -64,7 +64,8 @@ u32 own_priority() {
   return call::thread_info(self, info) ? info.priority : u32{kPriorityFair};
 }
 
-constexpr u64 kThreadFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_SIGHAND | CLONE_THREAD | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+constexpr u64 kThreadFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_SIGHAND | CLONE_THREAD | CLONE_SETTLS |
+                             CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
 
 // `stack`: the new thread's stack pointer.
 i64 create_thread(const Frame& f, u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64 tls) {

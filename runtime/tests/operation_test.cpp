@@ -92,7 +92,9 @@ Task<void> typed_calls() {
     EXPECT_EQ((co_await client.call(console::ReadRequest{.bytes_max = 0})).error(), Error::kInvalidArgument);
     EXPECT_EQ((co_await client.call(console::SetLineRequest{})).error(), Error::kInvalidArgument);
     // A call that the server never answers, given up; and one more that waits while others pass.
-    const auto forever = [](Client<console::ConsoleProtocol>& c) -> Task<Result<console::ReadReply>> { co_return co_await c.call(console::ReadRequest{.bytes_max = 77}); };
+    const auto forever = [](Client<console::ConsoleProtocol>& c) -> Task<Result<console::ReadReply>> {
+      co_return co_await c.call(console::ReadRequest{.bytes_max = 77});
+    };
     EXPECT_EQ((co_await with_deadline(forever(client), now_ns() + 1000)).error(), Error::kTimedOut);
     EXPECT_TRUE(co_await client.call(console::DrainRequest{}));
   }
@@ -134,7 +136,9 @@ Task<void> server_gone() {
   auto ends = *Channel::create();
   Client<console::ConsoleProtocol> client(std::move(ends.second));
   Scope scope;
-  const auto call = [](Client<console::ConsoleProtocol>& c) -> Task<void> { EXPECT_EQ((co_await c.call(console::DrainRequest{})).error(), Error::kPeerClosed); };
+  const auto call = [](Client<console::ConsoleProtocol>& c) -> Task<void> {
+    EXPECT_EQ((co_await c.call(console::DrainRequest{})).error(), Error::kPeerClosed);
+  };
   scope.start(call(client));
   (void)co_await sleep_for(1000);
   ends.first.reset();

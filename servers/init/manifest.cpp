@@ -88,7 +88,8 @@ void read_interrupt(const toml::node& node, Reader& reader, ServerSpec& spec, st
   if (!gsi || *gsi < 0 || *gsi > 1023) return reader.complain("interrupts", "need a gsi");
   interrupt.gsi = static_cast<u32>(*gsi);
   inner.choice<InterruptFlags>("trigger", interrupt.flags,
-                               {{"edge-high", InterruptFlags::kEdgeHigh}, {"edge-low", InterruptFlags::kEdgeLow}, {"level-high", InterruptFlags::kLevelHigh}, {"level-low", InterruptFlags::kLevelLow}});
+                               {{"edge-high", InterruptFlags::kEdgeHigh}, {"edge-low", InterruptFlags::kEdgeLow},
+                                {"level-high", InterruptFlags::kLevelHigh}, {"level-low", InterruptFlags::kLevelLow}});
   spec.interrupts.push_back(interrupt);
 }
 

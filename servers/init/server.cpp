@@ -54,10 +54,16 @@ Result<void> Server::add_own_handles(std::vector<Gift>& gifts) {
 }
 
 Result<void> Server::add_device_handles(std::vector<Gift>& gifts) {
-  for (usize i = 0; i < spec_.ports.size(); ++i)
-    gifts.push_back({numbered("ports", i), TRY(PortRange::create(init_.resource(), spec_.ports[i].first, spec_.ports[i].count)), Rights::kRead | Rights::kWrite | Rights::kInspect});
-  for (usize i = 0; i < spec_.interrupts.size(); ++i)
-    gifts.push_back({numbered("interrupt", i), TRY(Interrupt::create(init_.resource(), spec_.interrupts[i].gsi, spec_.interrupts[i].flags)), Rights::kWait | Rights::kWrite | Rights::kInspect});
+  for (usize i = 0; i < spec_.ports.size(); ++i) {
+    const PortSpec& ports = spec_.ports[i];
+    gifts.push_back({numbered("ports", i), TRY(PortRange::create(init_.resource(), ports.first, ports.count)),
+                     Rights::kRead | Rights::kWrite | Rights::kInspect});
+  }
+  for (usize i = 0; i < spec_.interrupts.size(); ++i) {
+    const InterruptSpec& line = spec_.interrupts[i];
+    gifts.push_back({numbered("interrupt", i), TRY(Interrupt::create(init_.resource(), line.gsi, line.flags)),
+                     Rights::kWait | Rights::kWrite | Rights::kInspect});
+  }
   return {};
 }
 

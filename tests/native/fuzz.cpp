@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Random native calls from a process that holds next to nothing: wild numbers, handles, addresses and lengths, and the near misses of good ones.
-// The runtime's own handles (its ring, its channels) are left alone. What would end this very process on success (leaving, unmapping its own code, a thread at a wild address) is aimed at a scratch space.
+// The runtime's own handles (its ring, its channels) are left alone.
+// What would end this very process on success (leaving, unmapping its own code, a thread at a wild address) is aimed at a scratch space.
 #include <random>
 #include <set>
 #include <thread>
@@ -35,7 +36,8 @@ struct Fuzzer {
       default: return reinterpret_cast<u64>(buffer.data()) + random() % kBytes;
     }
   }
-  u64 number() { return pick({0, 1, 2, 3, 4, 8, 16, 4095, 4096, 4097, 65536, u64{1} << 20, u64{1} << 31, u64{1} << 32, u64{1} << 47, u64{1} << 63, ~u64{0}, random(), random() % 256}); }
+  u64 number() { return pick({0, 1, 2, 3, 4, 8, 16, 4095, 4096, 4097, 65536, u64{1} << 20,
+                                u64{1} << 31, u64{1} << 32, u64{1} << 47, u64{1} << 63, ~u64{0}, random(), random() % 256}); }
   u64 any() { return random() % 3 == 0 ? handle() : random() % 2 == 0 ? address() : number(); }
 
   // Some structures that the kernel reads should be sensible at times.
@@ -64,7 +66,8 @@ bool creates_handle(Call call) {
 bool endangers_self(Call call) {
   switch (call) {
     case Call::kSpaceUnmap: case Call::kSpaceProtect: case Call::kSpaceMap: case Call::kSpaceMove: case Call::kSpaceDiscard: case Call::kSpaceClear:
-    case Call::kThreadCreate: case Call::kSpaceTerminate: case Call::kSpaceClone: case Call::kSpaceSetLimit: case Call::kCompareExchange: case Call::kCopy: case Call::kSpaceSetTrapRing: return true;
+    case Call::kThreadCreate: case Call::kSpaceTerminate: case Call::kSpaceClone: case Call::kSpaceSetLimit: case Call::kCompareExchange:
+    case Call::kCopy: case Call::kSpaceSetTrapRing: return true;
     default: return false;
   }
 }
