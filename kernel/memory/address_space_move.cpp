@@ -72,12 +72,12 @@ Result<u64> AddressSpace::move_away(const MoveRequest& request, FlushBatch& batc
   mapping->offset = old->offset + (request.address - old->start);
   insert(*mapping);
   move_pages(request.address, to, moved, batch);
-  merge(*mapping);
   if (!keep) {
-    // What is beyond the new size goes; the rest is empty by now.
+    // What is beyond the new size goes; the rest is empty by now. Before the new mapping may be merged: the old one can be its neighbour.
     remove_pages(request.address, old_end, batch);
     erase(*find(request.address));
   }
+  merge(*mapping);
   return to;
 }
 
