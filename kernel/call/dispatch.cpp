@@ -12,28 +12,6 @@ constexpr u64 kSyscallBytes = 2;  // of the instruction: a restarted call execut
 
 i64 raw(Error error) { return -static_cast<i64>(error); }
 
-Error bad_ring(const ThreadPage& page, const Process& process, const Result<Ref<Ring>>& ring) {
-  if (page.rdi > ~u32{0}) return Error::kBadHandle;
-  if (!ring) return ring.error();
-  return &(*ring)->owner() != &process ? Error::kNoRight : Error::kInvalidArgument;
-}
-
-// Looks the ring up and remembers it in the thread. The answer stays right until a handle to a ring is closed in this process.
-bool find_ring(Thread& thread, ThreadPage& page) {
-  Process& process = thread.process();
-  const u32 epoch = process.handles().ring_epoch();  // read first: a close from here on is noticed the next time
-  thread.known_ring.epoch = Thread::KnownRing::kNone;
-  auto ring = process.handles().get<Ring>(static_cast<Handle>(page.rdi), Rights::kWait);
-  if (!ring || (page.rdi >> 32) != 0 || &(*ring)->owner() != &process) {
-    page.rax = static_cast<u64>(raw(bad_ring(page, process, ring)));
-    return false;
-  }
-  thread.known_ring.handle = page.rdi;
-  thread.known_ring.epoch = epoch;
-  thread.known_ring.ring = std::move(*ring);
-  return true;
-}
-
 // A number that is not the kernel's: the thread's own call entry sees the registers as they were, with rcx and r11 as after `syscall`.
 void enter_call_entry(Thread& thread) {
   ThreadPage& page = *thread.page;
@@ -47,24 +25,6 @@ void enter_call_entry(Thread& thread) {
 }
 
 }  // namespace
-
-Thread* enter_ring(Cpu& cpu, Thread& thread) {
-  ThreadPage& page = *thread.page;
-  Thread::KnownRing& known = thread.known_ring;
-  if (known.handle != page.rdi || known.epoch != thread.process().handles().ring_epoch()) [[unlikely]] {
-    if (!find_ring(thread, page)) return leave_kernel(cpu);
-  }
-  if ((page.rsi | page.rdx) >= 2 * kRingEntriesMax) [[unlikely]] {
-    page.rax = static_cast<u64>(raw(Error::kInvalidArgument));
-    return leave_kernel(cpu);
-  }
-  begin_enter(cpu);
-  const i64 entered = known.ring->enter(thread, static_cast<u32>(page.rsi), static_cast<u32>(page.rdx), page.r10);
-  if (entered == Ring::kWaits) [[likely]] return switch_away(cpu);
-  page.rax = static_cast<u64>(entered);
-  end_enter(cpu);
-  return leave_kernel(cpu);
-}
 
 Thread* dispatch_call(Cpu& cpu, Thread& thread) {
   ThreadPage& page = *thread.page;

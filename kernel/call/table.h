@@ -109,9 +109,7 @@ static_assert(stands_at(Call::kThreadCreate, "call_thread_create") && stands_at(
 static_assert(stands_at(Call::kRingEnter, "call_ring_enter") && stands_at(Call::kEventSignal, "call_event_signal"));
 static_assert(stands_at(Call::kPortWrite, "call_port_write") && stands_at(Call::kSpaceReadCrash, "call_space_read_crash"));
 
-// kRingEnter, the one call that waits and the fast path of supervisors.
-Thread* enter_ring(Cpu& cpu, Thread& thread);
-// Every other call of a native thread: carries the call out and gives the thread to leave the kernel with.
+// Every call of a native thread but kRingEnter: carries the call out and gives the thread to leave the kernel with.
 Thread* dispatch_call(Cpu& cpu, Thread& thread);
 
 }  // namespace hati

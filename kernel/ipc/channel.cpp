@@ -126,6 +126,7 @@ Result<bool> Channel::transmit_directly(Ring& ring, Process& process, const Subm
       PendingOperation& first = side.receivers.front();
       if (receive_capacity(first) >= bytes && first.claim()) {
         side.receivers.pop_front();
+        first.target_lock = nullptr;
         receiver = &first;
       }
     }
@@ -248,6 +249,7 @@ PendingOperation* Channel::take_call(u64 transaction, u32 side) {
   for (PendingOperation& operation : bucket) {
     if (operation.data[kTransaction] != transaction || !operation.claim()) continue;
     bucket.erase(bucket.iterator_to(operation));
+    operation.target_lock = nullptr;
     return &operation;
   }
   return nullptr;

@@ -38,6 +38,7 @@ PendingOperation* claim_matching(Bucket& bucket, const AddressSpace::FutexKey& k
     PendingOperation& operation = *it++;
     if (!matches(operation, key) || !operation.claim()) continue;
     bucket.waiters.erase(bucket.waiters.iterator_to(operation));
+    operation.target_lock = nullptr;
     return &operation;
   }
   return nullptr;

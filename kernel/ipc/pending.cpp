@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/ipc/pending.h"
 
+#include "kernel/cpu/cpu.h"
 #include "kernel/ipc/ring.h"
 #include "kernel/memory/object_cache.h"
 #include "kernel/thread/scheduler.h"
@@ -8,17 +9,42 @@
 namespace hati {
 
 namespace {
+
 constinit ObjectCache<PendingOperation> operation_cache;
-}
+
+// Operations that were used before, clean and ready, on each CPU.
+struct ReadyOperations {
+  static constexpr u32 kMax = 16;
+  std::array<PendingOperation*, kMax> operations{};
+  u32 count = 0;
+};
+constinit PerCpu<ReadyOperations> ready;
+
+}  // namespace
 
 Result<PendingOperation*> PendingOperation::make(Ring& ring, const Submission& submission) {
-  PendingOperation* operation = TRY(operation_cache.construct());
+  ReadyOperations& local = ready.local();
+  PendingOperation* operation = local.count != 0 ? local.operations[--local.count] : TRY(operation_cache.construct());
   ring.ref();
   operation->ring_ = &ring;
   operation->operation_ = submission.operation;
   operation->flags_ = submission.flags;
   operation->completion_.user_data = submission.user_data;
   return operation;
+}
+
+void PendingOperation::release() {
+  if (ring_ == nullptr) return;
+  std::exchange(ring_, nullptr)->unref();
+  target.reset();
+  space.reset();
+  message.reset();
+  target_lock = nullptr;
+  ReadyOperations& local = ready.local();
+  if (local.count == ReadyOperations::kMax) return operation_cache.destroy(this);
+  claimed_.store(false, std::memory_order_relaxed);
+  in_overflow_.store(false, std::memory_order_relaxed);
+  local.operations[local.count++] = this;
 }
 
 Result<> PendingOperation::track(u64 deadline_ns) {
@@ -49,11 +75,5 @@ void PendingOperation::finish_untracked(i64 result, u64 value0, u64 value1) {
 
 // kTimeout itself, and any operation whose deadline came.
 void PendingOperation::expired() { finish(Error::kTimedOut); }
-
-void PendingOperation::release() {
-  if (ring_ == nullptr) return;
-  ring_->unref();
-  operation_cache.destroy(this);
-}
 
 }  // namespace hati

@@ -68,7 +68,7 @@ class PendingOperation final : public RingHook, public TargetHook, public Timer 
   Ref<Object> space;               // of the user addresses in `data`
   Spinlock* target_lock = nullptr;
   MessagePointer message;          // waits with its sender for room in the channel
-  u64 data[7] = {};                // meaning is up to the operation
+  u64 data[7];                     // meaning is up to the operation, set by it
 
  private:
   friend class Ring;
@@ -95,7 +95,9 @@ inline PendingOperation* claim_first(TargetList& list) {
   while (!list.empty()) {
     PendingOperation& first = list.front();
     list.pop_front();
-    if (first.claim()) return &first;
+    if (!first.claim()) continue;
+    first.target_lock = nullptr;  // it is out of the list: finish() need not look
+    return &first;
   }
   return nullptr;
 }

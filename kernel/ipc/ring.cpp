@@ -11,6 +11,7 @@
 #include "kernel/thread/process.h"
 #include "kernel/thread/resume.h"
 #include "kernel/thread/scheduler.h"
+#include "kernel/thread/switch.h"
 #include "kernel/thread/thread.h"
 
 namespace hati {
@@ -97,7 +98,7 @@ constexpr u32 kResumeWord = static_cast<u32>(Operation::kThreadResume);
   return kWaits;
 }
 
-i64 Ring::enter(Thread& thread, u32 submit, u32 wait, u64 deadline_ns) {
+[[gnu::always_inline]] inline i64 Ring::enter(Thread& thread, u32 submit, u32 wait, u64 deadline_ns) {
   if (overflowing_.load(std::memory_order_relaxed)) [[unlikely]] flush();
   i64 consumed = 0;
   if (submit != 0) [[likely]] {
@@ -107,6 +108,50 @@ i64 Ring::enter(Thread& thread, u32 submit, u32 wait, u64 deadline_ns) {
   }
   if (wait == 0 || consumed < 0) return closed() ? raw(Error::kTerminated) : consumed;
   return wait_for(thread, wait, deadline_ns, consumed);
+}
+
+namespace {
+
+Error bad_ring(const ThreadPage& page, const Process& process, const Result<Ref<Ring>>& ring) {
+  if (page.rdi > ~u32{0}) return Error::kBadHandle;
+  if (!ring) return ring.error();
+  return &(*ring)->owner() != &process ? Error::kNoRight : Error::kInvalidArgument;
+}
+
+// Looks the ring up and remembers it in the thread. The answer stays right until a handle to a ring is closed in this process.
+bool find_ring(Thread& thread, ThreadPage& page) {
+  Process& process = thread.process();
+  const u32 epoch = process.handles().ring_epoch();  // read first: a close from here on is noticed the next time
+  thread.known_ring.epoch = Thread::KnownRing::kNone;
+  auto ring = process.handles().get<Ring>(static_cast<Handle>(page.rdi), Rights::kWait);
+  if (!ring || (page.rdi >> 32) != 0 || &(*ring)->owner() != &process) {
+    page.rax = static_cast<u64>(raw(bad_ring(page, process, ring)));
+    return false;
+  }
+  thread.known_ring.handle = page.rdi;
+  thread.known_ring.epoch = epoch;
+  thread.known_ring.ring = std::move(*ring);
+  return true;
+}
+
+}  // namespace
+
+Thread* enter_ring(Cpu& cpu, Thread& thread) {
+  ThreadPage& page = *thread.page;
+  Thread::KnownRing& known = thread.known_ring;
+  if (known.handle != page.rdi || known.epoch != thread.process().handles().ring_epoch()) [[unlikely]] {
+    if (!find_ring(thread, page)) return leave_kernel(cpu);
+  }
+  if ((page.rsi | page.rdx) >= 2 * kRingEntriesMax) [[unlikely]] {
+    page.rax = static_cast<u64>(raw(Error::kInvalidArgument));
+    return leave_kernel(cpu);
+  }
+  begin_enter(cpu);
+  const i64 entered = known.ring->enter(thread, static_cast<u32>(page.rsi), static_cast<u32>(page.rdx), page.r10);
+  if (entered == Ring::kWaits) [[likely]] return switch_away_inline(cpu);
+  page.rax = static_cast<u64>(entered);
+  end_enter(cpu);
+  return leave_kernel(cpu);
 }
 
 Thread* Ring::ready_waiter() {

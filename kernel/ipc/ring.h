@@ -95,4 +95,7 @@ class Ring final : public Object, public ProcessRingHook {
   u32 wanted_ HATI_GUARDED_BY(lock_) = 0;
 };
 
+// kRingEnter, the one call that waits and the fast path of supervisors: carries it out and gives the thread to leave the kernel with.
+Thread* enter_ring(Cpu& cpu, Thread& thread);
+
 }  // namespace hati

@@ -15,12 +15,20 @@ void change_resume_ring(Thread& thread, Ring& ring);
 // The thread is not simply stopped: an interrupt request completes the resume at once, else kTerminated or kBusy.
 Result<> cannot_resume(Thread& thread, Ring& ring, u64 user_data);
 
+// Outside kRingEnter: whether the woken thread may be held as the candidate until the current one waits. It could not run before that
+// anyway, neither here (its priority is no higher, and there is no time slice) nor elsewhere. Any scheduling on this CPU queues it.
+inline bool may_hold(const Thread& thread, u32 here) {
+  const Thread* current = this_cpu().current;
+  return current != nullptr && current->priority != kPriorityFair && thread.priority <= current->priority && current->time_slice_ns == 0 &&
+         current->state() == Thread::kRunning && (cpu_count() == 1 || thread.affinity.load(std::memory_order_relaxed) == u64{1} << here);
+}
+
 [[gnu::always_inline]] inline void hand_over_inline(Thread& thread) {
   const u32 here = this_cpu().id;
   CpuScheduler& cs = scheduler_at(here);
   const i32 live = thread.fpu_cpu.load(std::memory_order_acquire);
   // A native thread (a worker) stays on its CPU; a supervised one follows its supervisor. Neither goes where its registers are not.
-  if (!cs.in_enter || thread.on_cpu.load(std::memory_order_acquire) || (live >= 0 && static_cast<u32>(live) != here) ||
+  if ((!cs.in_enter && !may_hold(thread, here)) || thread.on_cpu.load(std::memory_order_acquire) || (live >= 0 && static_cast<u32>(live) != here) ||
       (!thread.supervised() && thread.cpu.load(std::memory_order_relaxed) != here) ||
       (thread.affinity.load(std::memory_order_relaxed) >> here & 1) == 0) [[unlikely]]
     return make_runnable(thread);

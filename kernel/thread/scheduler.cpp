@@ -9,6 +9,8 @@
 #include "kernel/object/deferred.h"
 #include "kernel/thread/placement.h"
 #include "kernel/thread/process.h"
+#include "kernel/thread/resume.h"
+#include "kernel/thread/switch.h"
 #include "kernel/thread/thread.h"
 
 namespace hati {
@@ -20,25 +22,6 @@ constexpr u32 kTimersPerInterrupt = 32;
 constexpr u64 kInviteNs = 1'000'000;
 constexpr u32 kRequests = Thread::kKill | Thread::kInterrupt;
 
-inline void add_relaxed(std::atomic<u64>& counter, u64 value) {
-  counter.store(counter.load(std::memory_order_relaxed) + value, std::memory_order_relaxed);  // one writer
-}
-
-// Charges the time since the last call to whoever had the CPU. The one place where the path of a call reads the clock.
-inline u64 account(Cpu& cpu, CpuScheduler& cs) {
-  const u64 now = arch::now_ns();
-  const u64 passed = now - cs.last_ns.load(std::memory_order_relaxed);
-  cs.last_ns.store(now, std::memory_order_relaxed);
-  Thread* thread = cpu.current;
-  if (thread == nullptr) [[unlikely]] {
-    add_relaxed(cs.idle_ns, passed);
-    return now;
-  }
-  add_relaxed(thread->user_ns, passed);
-  if (thread->priority == kPriorityFair) RunQueue::charge(*thread, passed);
-  return now;
-}
-
 u64 slice_of(const Thread& thread) {
   if (thread.priority == kPriorityFair) return RunQueue::kSliceNs;
   return thread.time_slice_ns != 0 ? thread.time_slice_ns : kNever / 2;
@@ -47,14 +30,6 @@ u64 slice_of(const Thread& thread) {
 void start_slice(CpuScheduler& cs, Thread& thread, u64 now) {
   cs.slice_owner = &thread;
   cs.slice_end_ns = now + slice_of(thread);
-}
-
-// For a thread that did not come through the queue: one that slept must not bring a claim to all the time it missed.
-void start_direct_slice(CpuScheduler& cs, Thread& thread, u64 now) {
-  start_slice(cs, thread, now);
-  if (thread.priority != kPriorityFair) return;
-  Guard guard(cs.lock);
-  cs.queue.place(thread, true);
 }
 
 void arm(Cpu& cpu, CpuScheduler& cs, u64 deadline_ns) {
@@ -94,17 +69,6 @@ Thread* switch_to(Cpu& cpu, CpuScheduler& cs, Thread* next) {
   return next;
 }
 
-// Between a thread and its supervisor, or from a waiting thread to the one it woke: no queue is touched. Not counted as a context switch.
-inline Thread* switch_directly(Cpu& cpu, Thread& previous, Thread& next) {
-  arch::switch_thread(cpu, &previous, &next);
-  cpu.current = &next;
-  next.cpu.store(cpu.id, std::memory_order_relaxed);
-  next.on_cpu.store(true, std::memory_order_relaxed);
-  previous.on_cpu.store(false, std::memory_order_release);
-  // From here another CPU may run `previous`, or free it.
-  return &next;
-}
-
 // Whether `first`, from the queue, takes the CPU from `current`.
 bool replaces(const CpuScheduler& cs, const RunNode& first, const Thread& current, u64 now) {
   if (first.priority != current.priority) return first.priority > current.priority;
@@ -127,6 +91,11 @@ struct Choice {
 Choice choose(Cpu& cpu, CpuScheduler& cs, Thread* current, u64 now) {
   Choice choice;
   Guard guard(cs.lock);
+  if (Thread* held = std::exchange(cs.candidate, nullptr)) {
+    if (held->priority == kPriorityFair) cs.queue.place(*held, true);
+    cs.queue.push(*held, false);
+    update_counts(cs);
+  }
   cs.queue.advance(current != nullptr && current->priority == kPriorityFair ? current : nullptr);
   RunNode* first = cs.queue.first();
   // It may have run for long without rivals: that is not held against it.
@@ -241,15 +210,6 @@ Thread* end_in_trap(Cpu& cpu, Thread& thread, Ring& ring) {
   return switch_away(cpu);
 }
 
-// Whether the candidate may run at once although the queue was not asked under its lock.
-inline bool may_go_directly(CpuScheduler& cs, const Thread& candidate, u64 now) {
-  // Pairs with enqueue(): either it sees the lower priority and interrupts, or we see its thread.
-  if (cs.running_priority.load(std::memory_order_relaxed) > candidate.priority) [[unlikely]] cs.running_priority.exchange(candidate.priority);
-  if (cs.attention.load(std::memory_order_relaxed) != 0 || cs.fifo_queued.load(std::memory_order_relaxed) != 0) return false;
-  if (candidate.priority != kPriorityFair || cs.fair_queued.load(std::memory_order_relaxed) == 0) [[likely]] return true;
-  return cs.slice_owner == &candidate && now < cs.slice_end_ns;
-}
-
 }  // namespace
 
 Thread* leave_kernel(Cpu& cpu) {
@@ -258,23 +218,23 @@ Thread* leave_kernel(Cpu& cpu) {
   return leave_slowly(cpu, cs);
 }
 
-Thread* switch_away(Cpu& cpu) {
-  CpuScheduler& cs = scheduler_at(cpu.id);
-  cs.in_enter = false;
-  const u64 now = account(cpu, cs);
-  if (Thread* candidate = std::exchange(cs.candidate, nullptr)) [[likely]] {
-    if (may_go_directly(cs, *candidate, now)) [[likely]] {
-      u32 runnable = Thread::kRunnable;
-      if (candidate->word_.compare_exchange_strong(runnable, Thread::kRunning, std::memory_order_acq_rel)) [[likely]] {
-        if (cs.slice_owner != candidate || now >= cs.slice_end_ns) start_direct_slice(cs, *candidate, now);
-        if (cs.fair_queued.load(std::memory_order_relaxed) != 0) program_timer(cpu, cs, candidate, now);
-        return switch_directly(cpu, *cpu.current, *candidate);
-      }
-    }
-    make_runnable(*candidate);
-  }
+Thread* switch_away(Cpu& cpu) { return switch_away_inline(cpu); }
+
+Thread* switch_away_slowly(Cpu& cpu, CpuScheduler& cs, Thread* candidate, u64 now) {
+  if (candidate != nullptr) make_runnable(*candidate);
   if (cs.attention.load(std::memory_order_relaxed) != 0) return leave_slowly(cpu, cs);
   return choose_and_switch(cpu, cs, now);
+}
+
+void start_direct_slice(Cpu& cpu, CpuScheduler& cs, Thread& thread, u64 now) {
+  if (cs.slice_owner != &thread || now >= cs.slice_end_ns) {
+    start_slice(cs, thread, now);
+    if (thread.priority == kPriorityFair) {
+      Guard guard(cs.lock);
+      cs.queue.place(thread, true);  // one that slept must not bring a claim to all the time it missed
+    }
+  }
+  if (cs.fair_queued.load(std::memory_order_relaxed) != 0) program_timer(cpu, cs, &thread, now);
 }
 
 Thread* trap_supervised(Cpu& cpu, Thread& thread, Trap trap, u64 detail) {
@@ -318,7 +278,9 @@ void end_on_cpu() {
   cs.attention.fetch_or(CpuScheduler::kReschedule, std::memory_order_relaxed);
 }
 
-void end_enter_with_candidate(CpuScheduler& cs) { make_runnable(*std::exchange(cs.candidate, nullptr)); }
+void end_enter_with_candidate(CpuScheduler& cs) {
+  if (!may_hold(*cs.candidate, this_cpu().id)) make_runnable(*std::exchange(cs.candidate, nullptr));
+}
 
 void yield_current() {
   CpuScheduler& cs = scheduler_at(this_cpu().id);

@@ -30,7 +30,7 @@ struct CpuScheduler {
   bool in_enter = false;          // the current thread consumes submissions: threads that it wakes become candidates
   bool current_ended = false;     // the current thread has ended and is to be finished once the CPU has left it
   bool yielding = false;
-  Thread* candidate = nullptr;    // kRunnable, in no queue: runs next if the current thread waits
+  Thread* candidate = nullptr;    // kRunnable, in no queue: runs next if the current thread waits, queued when anything else is chosen
   Thread* slice_owner = nullptr;  // whose slice it is; compared only, may be gone
   u64 slice_end_ns = 0;
   u64 online_since_ns = 0;        // constant

@@ -281,7 +281,7 @@ EchoProcess start_echo() {
   call(Call::kHandleClose, ends[1]);
   const i64 cloned = call(Call::kSpaceClone, kOwnSpace, echo.space);
   expect(cloned == 0, "clone", cloned);
-  ThreadRequest request{word(&echo_server), word(&stacks[3][16384 - 8]), static_cast<u64>(given), 0, kPriorityServer, 0, 0};
+  ThreadRequest request{word(&echo_server), word(&stacks[3][16384 - 8]), static_cast<u64>(given), 0, kPriorityDriver, 0, 0};
   const i64 thread = call(Call::kThreadCreate, echo.space, &request);
   expect(thread > 0, "thread of another process", thread);
   call(Call::kThreadStart, thread);
