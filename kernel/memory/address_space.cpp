@@ -101,8 +101,12 @@ u64 AddressSpace::release_entry(u64 address, u64 entry, u32 level, FlushBatch& b
   } else if (Pte::Private::is_set(entry)) {
     Page& page = frames.page(frame);
     // Whoever is the only one to refer to it stays so: references are added only by owners.
-    if (page.references.load(std::memory_order_acquire) == 1 || page.references.fetch_sub(1, std::memory_order_acq_rel) == 1)
-      batch.frame(frame);
+    bool last = page.references.load(std::memory_order_acquire) == 1;
+    if (!last) {
+      batch.before_release();
+      last = page.references.fetch_sub(1, std::memory_order_acq_rel) == 1;
+    }
+    if (last) batch.frame(frame);
     --private_pages_;
   } else if (frame != zero_page()) {
     --shared_pages_;
@@ -160,7 +164,7 @@ bool AddressSpace::teardown_piece() {
   return shootdown.evict(context);
 }
 
-u64 AddressSpace::drop_memory_pages(Memory& memory, u64 first, u64 end, bool privates) {
+void AddressSpace::drop_memory_pages(Memory& memory, u64 first, u64 end, bool privates) {
   Guard guard(lock_);
   FlushBatch batch(context, ticket_);
   while (Mapping* mapping = memory.take_mapping_of(*this)) {
@@ -172,7 +176,6 @@ u64 AddressSpace::drop_memory_pages(Memory& memory, u64 first, u64 end, bool pri
       return Pte::Private::is_set(entry) && !privates ? entry : release_entry(address, entry, level, batch);
     });
   }
-  return batch.submit();
 }
 
 Result<MappingInfo> AddressSpace::query(u64 address) {

@@ -214,7 +214,7 @@ class AddressSpace : public Object {
   void remove_pages(u64 start, u64 end, FlushBatch& batch) HATI_REQUIRES(lock_);
   u64 remove_some(u64 start, u64 end, FlushBatch& batch, u64& budget) HATI_REQUIRES(lock_);
   u64 release_entry(u64 address, u64 entry, u32 level, FlushBatch& batch) HATI_REQUIRES(lock_);
-  u64 drop_memory_pages(Memory& memory, u64 first, u64 end, bool privates) HATI_EXCLUDES(lock_);
+  void drop_memory_pages(Memory& memory, u64 first, u64 end, bool privates) HATI_EXCLUDES(lock_);
   void count_private(u64 pages) HATI_REQUIRES(lock_);
 
   // address_space_map.cpp
@@ -267,6 +267,7 @@ class AddressSpace : public Object {
   Ref<AddressSpace> supervisor_;  // whose tables are in slot 255
   HandleTable handles_;
   FlushTicket ticket_;
+  FlushTicket fork_ticket_;  // flushes after which no processor can write to what a fork shares
 
   Spinlock lock_;
   Mappings mappings_ HATI_GUARDED_BY(lock_);

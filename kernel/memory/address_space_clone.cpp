@@ -28,6 +28,7 @@ Result<> AddressSpace::clone_into(AddressSpace& target) {
   }
   batch.submit();
   shootdown.join(target.ticket_, ticket_);
+  shootdown.join(fork_ticket_, ticket_);
   if (result || result.error() != kRestart) target.cloning_ = false;
   target.peak_pages_ = target.private_pages_ + target.shared_pages_;
   return result;

@@ -37,6 +37,10 @@ u64 AddressSpace::entry_bits(const Mapping& mapping, bool writable) const {
 }
 
 FaultResult AddressSpace::handle_fault(u64 address, u64 bits) {
+  // While another processor may still write to a page through a translation that a fork took away, the page is not copied: the access is
+  // tried again, and interrupts are served in between.
+  if ((bits & kFaultWrite) != 0 && fork_ticket_.cpus.load(std::memory_order_acquire) != 0 && shootdown.pending(fork_ticket_)) [[unlikely]]
+    return FaultResult::kResolved;
   Guard guard(lock_);
   ++faults_;
   return resolve(address, (bits & kFaultWrite) != 0, (bits & kFaultFetch) != 0);

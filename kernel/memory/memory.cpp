@@ -21,7 +21,10 @@ Memory::Memory(Kind kind, Charge charge, Ref<Quota> quota, u64 bytes)
     : Object(kType), kind_(kind), charge_(std::move(charge)), quota_(std::move(quota)), bytes_(bytes) {}
 
 Memory::~Memory() {
-  if (kind_ == Kind::kContiguous) frames.free(base_, order_);
+  if (kind_ != Kind::kContiguous) return;
+  FrameList list;
+  list.push(base_, order_);
+  shootdown.free(list);
 }
 
 void Memory::release_storage() {
@@ -29,12 +32,15 @@ void Memory::release_storage() {
 }
 
 bool Memory::run_deferred() {
+  FrameList list;
+  bool all;
   {
     Guard guard(pages_lock_);
-    const bool all = take_pages(0, ~u64{0});
-    doomed_.free_all();
-    if (!all) return false;
+    all = take_pages(0, ~u64{0});
+    list.append(doomed_);
   }
+  shootdown.free(list);
+  if (!all) return false;
   memory_cache.destroy(this);
   return true;
 }
@@ -224,28 +230,25 @@ Result<> Memory::invalidate() {
     Guard guard(mappings_lock_);
     ++epoch_;
   }
-  u64 cpus = 0;
-  const bool all = visit_mappings(range, shrunk, cpus);
+  const bool all = visit_mappings(range, shrunk);
   FrameList list;
   {
     Guard guard(pages_lock_);
     invalidating_ = false;
-    doomed_cpus_ |= cpus;
     if (!all || more_doomed_) return fail(Error{kRestart});
     list.append(doomed_);
-    cpus = std::exchange(doomed_cpus_, 0);
     doomed_range_ = {};
     shrunk_ = false;
   }
-  shootdown.free_later(list, cpus);
+  shootdown.free(list);
   return {};
 }
 
-bool Memory::visit_mappings(Range range, bool shrunk, u64& cpus) {
+bool Memory::visit_mappings(Range range, bool shrunk) {
   for (u32 visits = 0; visits < kVisitsPerPiece; ++visits) {
     const Ref<AddressSpace> space = space_to_visit();
     if (!space) return true;
-    cpus |= space->drop_memory_pages(*this, range.first, range.end, shrunk);
+    space->drop_memory_pages(*this, range.first, range.end, shrunk);
   }
   return false;
 }

@@ -107,7 +107,7 @@ class Memory final : public Object, private Deferred {
   void clear_part(u64 offset, u64 bytes) HATI_REQUIRES(pages_lock_);
   // Unmaps what is doomed everywhere, then frees it. kRestart.
   Result<> invalidate() HATI_EXCLUDES(pages_lock_, mappings_lock_);
-  bool visit_mappings(Range range, bool shrunk, u64& cpus) HATI_EXCLUDES(mappings_lock_);
+  bool visit_mappings(Range range, bool shrunk) HATI_EXCLUDES(mappings_lock_);
   Ref<AddressSpace> space_to_visit() HATI_EXCLUDES(mappings_lock_);
   // For the space whose lock is held: its next mapping that has to be visited, if it is at the front.
   Mapping* take_mapping_of(const AddressSpace& space) HATI_EXCLUDES(mappings_lock_);
@@ -131,7 +131,6 @@ class Memory final : public Object, private Deferred {
   bool shrunk_ HATI_GUARDED_BY(pages_lock_) = false;  // private copies in that range must go, too
   bool more_doomed_ HATI_GUARDED_BY(pages_lock_) = false;  // something was added: all mappings must be visited (again)
   bool invalidating_ HATI_GUARDED_BY(pages_lock_) = false;  // somebody is in invalidate()
-  u64 doomed_cpus_ HATI_GUARDED_BY(pages_lock_) = 0;
 
   Spinlock mappings_lock_;
   boost::intrusive::list<Mapping, boost::intrusive::base_hook<MemoryHook>> mappings_ HATI_GUARDED_BY(mappings_lock_);

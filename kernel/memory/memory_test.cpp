@@ -150,6 +150,31 @@ TEST_F(MemoryTest, FramesAreHeldUntilTheLastProcessorHasFlushed) {
   space->context.active_cpus = 0;
 }
 
+// A page of an object that is gone, and a private page whose last owner is another space, may still be reached by a processor that owes a flush.
+TEST_F(MemoryTest, FramesOfOthersAreHeldToo) {
+  const auto parent = TestSpace::make(), child = TestSpace::make();
+  auto memory = *Memory::create(nullptr, kPageSize);
+  MapRequest request = anonymous(0x20000, kPageSize, MapFlags::kFixed | MapFlags::kShared | MapFlags::kPopulate);
+  ASSERT_TRUE(parent->map(request, memory));
+  memory.reset();
+  ASSERT_TRUE(parent->map(anonymous(0x10000, kPageSize)));
+  ASSERT_TRUE(parent->write<u64>(0x10000, 1));
+  ASSERT_TRUE(finish([&] { return parent->clone_into(*child); }));
+  ASSERT_TRUE(child->unmap(0x20000, kPageSize));
+
+  parent->context.active_cpus = 0b11;
+  const u64 free_before = frames.free_bytes();
+  ASSERT_TRUE(parent->unmap(0x10000, kPageSize));  // the child is the only owner now
+  ASSERT_TRUE(child->unmap(0x10000, kPageSize));   // nobody but a late processor
+  ASSERT_TRUE(parent->unmap(0x20000, kPageSize));  // the object goes with its mapping
+  EXPECT_EQ(frames.free_bytes() / kPageSize - free_before / kPageSize, 0u);
+  testing::be_cpu(1);
+  shootdown.on_interrupt();
+  EXPECT_GE(frames.free_bytes() / kPageSize - free_before / kPageSize, 8u);  // three tables of each, a private page, a page of the object
+  EXPECT_EQ(parent->handle_fault(0x10000, kFaultWrite), FaultResult::kUnmapped);
+  parent->context.active_cpus = 0;
+}
+
 TEST_F(MemoryTest, ManyRequestsNeverRunOut) {
   const auto space = TestSpace::make();
   const u64 before = frames.free_bytes();

@@ -51,65 +51,116 @@ void FrameList::free_all() {
   }
 }
 
-u64 FlushBatch::submit() {
-  if (page_count_ == 0) {
-    frames_.free_all();
-    return 0;
-  }
-  // The page tables were written before; whoever sets its bit later loads them afresh.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+void FlushBatch::announce() {
   const u64 self = u64{1} << this_cpu().id;
-  const u64 active = space_.active_cpus.load(std::memory_order_relaxed);
-  if ((active & self) != 0) {
-    if (page_count_ > kPagesMax)
-      arch::invalidate_all();
-    else
-      for (u32 i = 0; i < page_count_; ++i) arch::invalidate_page(pages_[i]);
-  }
-  if ((active & ~self) != 0) [[unlikely]]
-    shootdown.request(*this, active & ~self);
-  else
-    frames_.free_all();
-  page_count_ = 0;
-  return active & ~self;
+  if ((space_.active_cpus.load(std::memory_order_relaxed) & ~self) == 0) return;
+  announced_ = true;
+  shootdown.announced_.fetch_add(1, std::memory_order_seq_cst);
 }
 
-void Shootdown::free_later(FrameList& list, u64 cpus) {
-  arch::SpaceContext nowhere;
-  FlushTicket ticket;
-  FlushBatch batch(nowhere, ticket);
-  batch.frames(list);
-  if (cpus != 0) request(batch, cpus);
+void FlushBatch::submit() {
+  if (page_count_ != 0) {
+    // The page tables were written before; whoever sets its bit later loads them afresh.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    const u64 self = u64{1} << this_cpu().id;
+    const u64 active = space_.active_cpus.load(std::memory_order_relaxed);
+    if ((active & self) != 0) {
+      if (page_count_ > kPagesMax)
+        arch::invalidate_all();
+      else
+        for (u32 i = 0; i < page_count_; ++i) arch::invalidate_page(pages_[i]);
+    }
+    if ((active & ~self) != 0) [[unlikely]] {
+      if (const u64 cpus = shootdown.without_idle(active & ~self); cpus != 0) shootdown.request(*this, cpus);
+    }
+    page_count_ = 0;
+  }
+  if (announced_) {
+    announced_ = false;
+    shootdown.announced_.fetch_sub(1, std::memory_order_seq_cst);
+  }
+  if (!frames_.empty()) shootdown.free(frames_);
+}
+
+// Those of `cpus` that are not idle; the others will flush before they run a thread.
+u64 Shootdown::without_idle(u64 cpus) {
+  u64 busy = 0;
+  for (; cpus != 0; cpus &= cpus - 1) {
+    std::atomic<u8>& state = idle_[std::countr_zero(cpus)];
+    u8 expected = kIdle;
+    if (state.compare_exchange_strong(expected, kIdleFlush, std::memory_order_seq_cst) || expected == kIdleFlush) continue;
+    busy |= cpus & -cpus;
+  }
+  return busy;
+}
+
+void Shootdown::free(FrameList& list) {
+  const bool announced = announced_.load(std::memory_order_seq_cst) != 0;  // first: an announced batch becomes an outstanding one
+  if (!announced && outstanding_.load(std::memory_order_seq_cst) == 0) [[likely]] return list.free_all();
+  u64 cpus = 0, asked = 0;
+  {
+    Guard guard(lock_);
+    asked = cpus = owing_cpus();
+    // Whom the announced ones concern is not known yet; their page tables are changed already.
+    if (announced) cpus |= (cpu_count() == 64 ? ~u64{0} : (u64{1} << cpu_count()) - 1) & ~(u64{1} << this_cpu().id);
+    cpus = without_idle(cpus & ~asked) | asked;
+    if (cpus != 0) {
+      Batch& place = batch_for(cpus);
+      place.frames.append(list);
+      if (announced) place.page_count = FlushBatch::kPagesMax + 1;
+    }
+  }
+  list.free_all();
+  send(cpus & ~asked);
+}
+
+// Processors whose interrupt is on its way: they will see later requests, too, and need no second one.
+u64 Shootdown::owing_cpus() const {
+  u64 cpus = 0;
+  for (const Batch& batch : batches_) cpus |= batch.cpus;
+  return cpus;
+}
+
+// An entry for a new request to `cpus`: a free one, else the newest is widened.
+Shootdown::Batch& Shootdown::batch_for(u64 cpus) {
+  Batch* place = &batches_[0];
+  for (Batch& candidate : batches_) {
+    if (candidate.cpus == 0) {
+      place = &candidate;
+      break;
+    }
+    if (candidate.sequence > place->sequence) place = &candidate;
+  }
+  if (place->cpus == 0) {
+    outstanding_.fetch_add(1, std::memory_order_seq_cst);
+    place->page_count = 0;
+  } else {
+    place->page_count = FlushBatch::kPagesMax + 1;
+  }
+  place->sequence = ++sequence_;
+  place->cpus |= cpus;
+  return *place;
 }
 
 void Shootdown::request(FlushBatch& batch, u64 cpus) {
+  u64 asked;
   {
     Guard guard(lock_);
-    const u64 sequence = ++sequence_;
-    Batch* place = &batches_[0];
-    for (Batch& candidate : batches_) {
-      if (candidate.cpus == 0) {
-        place = &candidate;
-        break;
-      }
-      if (candidate.sequence > place->sequence) place = &candidate;
-    }
-    const bool joined = place->cpus != 0;
-    place->sequence = sequence;
-    place->cpus |= cpus;
-    place->frames.append(batch.frames_);
-    if (joined || batch.page_count_ > FlushBatch::kPagesMax) {
-      place->page_count = FlushBatch::kPagesMax + 1;
+    asked = owing_cpus();
+    Batch& place = batch_for(cpus);
+    place.frames.append(batch.frames_);
+    if (place.page_count == 0 && batch.page_count_ <= FlushBatch::kPagesMax) {
+      place.page_count = batch.page_count_;
+      place.pages = batch.pages_;
     } else {
-      place->page_count = batch.page_count_;
-      place->pages = batch.pages_;
+      place.page_count = FlushBatch::kPagesMax + 1;
     }
     // Processors that still owe an older flush will see this request, too, when they come for it.
     const u64 owing = remaining(batch.ticket_);
-    batch.ticket_.sequence.store(sequence, std::memory_order_relaxed);
+    batch.ticket_.sequence.store(place.sequence, std::memory_order_relaxed);
     batch.ticket_.cpus.store(owing | cpus, std::memory_order_release);
   }
-  send(cpus);
+  send(cpus & ~asked);
 }
 
 bool Shootdown::evict(arch::SpaceContext& space) {
@@ -160,7 +211,9 @@ void Shootdown::on_interrupt() {
     for (Batch& batch : batches_) {
       if ((batch.cpus & bit) == 0) continue;
       batch.cpus &= ~bit;
-      if (batch.cpus == 0) done_frames.append(batch.frames);
+      if (batch.cpus != 0) continue;
+      outstanding_.fetch_sub(1, std::memory_order_seq_cst);
+      done_frames.append(batch.frames);
     }
     take_done_waiters(ready);
   }

@@ -62,8 +62,11 @@ class FlushBatch {
   void frame(PhysAddr frame, u32 order = 0) { frames_.push(frame, order); }
   void frames(FrameList& list) { frames_.append(list); }
 
-  // Returns the processors that were asked to flush.
-  u64 submit();
+  // To be called before a count of a frame that others share is given up: until submit() nobody frees such a frame at once.
+  void before_release() {
+    if (!announced_) announce();
+  }
+  void submit();
 
   static constexpr u32 kPagesMax = 32;
 
@@ -71,8 +74,11 @@ class FlushBatch {
   friend class Shootdown;
   arch::SpaceContext& space_;
   FlushTicket& ticket_;
+  void announce();
+
   FrameList frames_;
   u32 page_count_ = 0;
+  bool announced_ = false;
   std::array<u64, kPagesMax> pages_;
 };
 
@@ -101,11 +107,19 @@ class Shootdown {
   void on_interrupt() HATI_EXCLUDES(lock_);
   // Flush the processors `cpus` (not this one) for the batch and hold its frames. The ticket then covers this, too.
   void request(FlushBatch& batch, u64 cpus) HATI_EXCLUDES(lock_);
+  // This processor goes idle, with whatever space is loaded, or stops being so, before it runs a thread. Requests do not wake an idle
+  // processor: it counts as flushed and flushes everything when it leaves idle.
+  void enter_idle() { idle_[this_cpu().id].store(kIdle, std::memory_order_seq_cst); }
+  void leave_idle() {
+    if (idle_[this_cpu().id].exchange(kBusy, std::memory_order_seq_cst) == kIdleFlush) arch::invalidate_all();
+  }
+
   // Makes all processors load something else than this space, in which no thread runs any more. True when none has it loaded; else
   // call again later.
   bool evict(arch::SpaceContext& space) HATI_EXCLUDES(lock_);
-  // Frees frames after `cpus` have done all flushes that were requested of them until now.
-  void free_later(FrameList& list, u64 cpus) HATI_EXCLUDES(lock_);
+  // Frees frames, after all flushes that were requested until now: a processor may still reach one through what was taken from another
+  // space, or from a mapping that is gone.
+  void free(FrameList& list) HATI_EXCLUDES(lock_);
   bool pending(FlushTicket& ticket) HATI_EXCLUDES(lock_);
   // What `other` waits for is awaited by `ticket`, too (a clone waits for its source's flushes).
   void join(FlushTicket& ticket, const FlushTicket& other) HATI_EXCLUDES(lock_);
@@ -115,6 +129,7 @@ class Shootdown {
   bool cancel(FlushWaiter& waiter) HATI_EXCLUDES(lock_);
 
  private:
+  friend class FlushBatch;
   struct Batch {
     u64 sequence = 0;
     u64 cpus = 0;  // not acknowledged; 0: this entry is unused
@@ -127,15 +142,24 @@ class Shootdown {
 
   bool done(u64 sequence, u64 cpus) const;
   u64 remaining(const FlushTicket& ticket) const HATI_REQUIRES(lock_);
+  enum : u8 { kBusy, kIdle, kIdleFlush };
+
   static void send(u64 cpus);
+  u64 without_idle(u64 cpus);
+  u64 owing_cpus() const HATI_REQUIRES(lock_);
+  Batch& batch_for(u64 cpus) HATI_REQUIRES(lock_);
   void flush_for(u64 bit) HATI_REQUIRES(lock_);
   void take_done_waiters(Waiters& out) HATI_REQUIRES(lock_);
+
+  std::atomic<u32> announced_{0};    // batches between before_release() and submit()
+  std::atomic<u32> outstanding_{0};  // entries of batches_ in use; written under lock_
 
   Spinlock lock_;
   u64 sequence_ HATI_GUARDED_BY(lock_) = 0;
   std::array<Batch, kBatches> batches_ HATI_GUARDED_BY(lock_){};
   arch::SpaceContext* evicted_ HATI_GUARDED_BY(lock_) = nullptr;  // one at a time
   Waiters waiters_ HATI_GUARDED_BY(lock_);
+  std::array<std::atomic<u8>, kCpusMax> idle_{};
   std::array<std::atomic<u64>, kCpusMax> acknowledged_{};  // each processor has flushed up to this
 };
 

@@ -104,6 +104,11 @@ void note_idle(u32 cpu, bool idle) {
   const u64 bit = u64{1} << cpu;
   if (((idle_cpus.load(std::memory_order_relaxed) & bit) != 0) == idle) return;
   if (idle) {
+    shootdown.enter_idle();
+  } else {
+    shootdown.leave_idle();
+  }
+  if (idle) {
     idle_cpus.fetch_or(bit, std::memory_order_relaxed);
   } else {
     idle_cpus.fetch_and(~bit, std::memory_order_relaxed);
