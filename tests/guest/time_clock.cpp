@@ -98,9 +98,9 @@ TEST(clocks_agree_with_each_other) {
 
 TEST(cpu_time_counts_work_and_not_sleep) {
   const int64_t start = now_ns(CLOCK_PROCESS_CPUTIME_ID);
-  sleep_ms(100);
+  sleep_ms(300);
   const int64_t slept = now_ns(CLOCK_PROCESS_CPUTIME_ID) - start;
-  CHECK(slept < 60000000);
+  CHECK(slept < 200000000);
   const int64_t wall = now_ns();
   while (now_ns() - wall < 100000000) {
   }

@@ -60,7 +60,7 @@ TEST(itimer_real_periodic) {
 
 TEST(itimer_virtual_and_prof_count_cpu_time) {
   install(SIGVTALRM);
-  const itimerval setting{{0, 0}, {0, 50000}};
+  const itimerval setting{{0, 0}, {0, 300000}};
   CHECK_OK(setitimer(ITIMER_VIRTUAL, &setting, nullptr));
   sleep_ms(150);
   CHECK_EQ(count, 0);  // sleeping takes no CPU time
@@ -231,7 +231,7 @@ TEST(posix_timers_are_not_inherited) {
 TEST(posix_timer_of_cpu_time) {
   install(SIGUSR1);
   const timer_t timer = create(CLOCK_PROCESS_CPUTIME_ID, SIGUSR1);
-  const itimerspec setting{{0, 0}, {0, 50000000}};
+  const itimerspec setting{{0, 0}, {0, 300000000}};
   CHECK_OK(timer_settime(timer, 0, &setting, nullptr));
   sleep_ms(120);
   CHECK_EQ(count, 0);
