@@ -54,6 +54,15 @@ bool is_orphaned(World& world, const ProcessGroup& group) {
   return orphaned(group);
 }
 
+// Whether the group will be orphaned once `dying`, a parent of members, is gone.
+static bool orphaned_without(const ProcessGroup& group, const Process& dying) HATI_REQUIRES(ProcessTable::lock) {
+  return std::none_of(group.members.begin(), group.members.end(), [&](const Process* member) {
+    const Process* parent = member->parent;
+    if (member->state != Process::State::kAlive || parent == nullptr || parent == &dying || parent->pid == 1) return false;
+    return parent->group && parent->group.get() != &group && parent->group->session == group.session;
+  });
+}
+
 void collect_orphaned(Process& process, OrphanedGroups& groups) {
   const auto consider = [&](const Ref<ProcessGroup>& group, const Process* ignored) {
     if (group && orphaned(*group, ignored) && has_stopped_member(*group)) groups.push_back(group);
@@ -64,7 +73,9 @@ void collect_orphaned(Process& process, OrphanedGroups& groups) {
     consider(process.group, &process);
   }
   for (const Ref<Process>& child : process.children) {
-    if (child->group && process.group && child->group != process.group && child->group->session == process.group->session) consider(child->group, nullptr);
+    if (child->group && process.group && child->group != process.group && child->group->session == process.group->session &&
+        orphaned_without(*child->group, process) && has_stopped_member(*child->group))
+      groups.push_back(child->group);
   }
 }
 

@@ -134,7 +134,7 @@ TEST(Epoll, LevelTriggered) { testing::run(level()); }
 
 Task<void> edge() {
   const Watched w;
-  EXPECT_TRUE(w.epoll->add(w.reader, 3, {kPollIn | kEpollEdge, 1}));
+  EXPECT_TRUE(w.epoll->add(w.reader, 3, {u32{kPollIn} | kEpollEdge, 1}));
   (void)write_to(*w.pipe, "abc");
   EXPECT_EQ(w.epoll->collect(8).size(), 1u);
   EXPECT_TRUE(w.epoll->collect(8).empty());
@@ -147,12 +147,12 @@ TEST(Epoll, EdgeTriggered) { testing::run(edge()); }
 
 Task<void> one_shot() {
   const Watched w;
-  EXPECT_TRUE(w.epoll->add(w.reader, 3, {kPollIn | kEpollOneShot, 1}));
+  EXPECT_TRUE(w.epoll->add(w.reader, 3, {u32{kPollIn} | kEpollOneShot, 1}));
   (void)write_to(*w.pipe, "abc");
   EXPECT_EQ(w.epoll->collect(8).size(), 1u);
   (void)write_to(*w.pipe, "d");
   EXPECT_TRUE(w.epoll->collect(8).empty());
-  EXPECT_TRUE(w.epoll->modify(*w.reader, 3, {kPollIn | kEpollOneShot, 2}));
+  EXPECT_TRUE(w.epoll->modify(*w.reader, 3, {u32{kPollIn} | kEpollOneShot, 2}));
   EXPECT_EQ(w.epoll->collect(8).size(), 1u);
   EXPECT_EQ(error_of(w.epoll->modify(*w.writer, 3, {kPollIn, 2})), Errno::kNOENT);
   co_return;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/combine.h"
 #include "runtime/log.h"
 #include "servers/linux/core/world.h"
 #include "servers/linux/vfs/device.h"
@@ -85,6 +86,17 @@ Task<> Console::pump_output() {
     }
     output_done(chunk.size());
   }
+}
+
+Task<> Console::flush(u64 deadline) {
+  {
+    Waiter waiter(nullptr);
+    waiter.add(queue(), kPollOut);
+    while (output_bytes() > 0)
+      if (!co_await waiter.wait(deadline)) co_return;
+  }
+  const Ref<Connection> current = connection();
+  if (current) (void)co_await with_deadline(current->client.call(console::DrainRequest{}), deadline);
 }
 
 Task<> Console::accept_input(std::span<const std::byte> bytes) {

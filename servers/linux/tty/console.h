@@ -16,6 +16,8 @@ class Console final : public Terminal {
 
   Task<> pump_output();
   Task<> pump_input();
+  // Returns when all output has left the driver's transmitter, or at the deadline.
+  Task<> flush(u64 deadline);
 
  protected:
   usize output_room() const override HATI_REQUIRES(lock_) { return output_.size() >= kOutputMax ? 0 : kOutputMax - output_.size(); }

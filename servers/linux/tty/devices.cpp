@@ -68,6 +68,10 @@ Task<SysResult<i64>> TerminalFile::ioctl(Thread& thread, u32 request, u64 argume
   co_return co_await terminal_ioctl(thread, terminal_, request, argument, true);
 }
 
+Task<> flush_console(u64 deadline) {
+  if (console()) co_await console()->flush(deadline);
+}
+
 void start_terminals(World& world) {
   console() = Ref<Console>::adopt(std::make_unique<Console>(world).release());
   register_devices({4, 64, 1, "ttyS", open_serial});

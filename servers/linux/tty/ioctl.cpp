@@ -67,8 +67,11 @@ SysResult<i64> foreground(Thread& thread, Terminal& terminal, u32 request, u64 a
 SysResult<i64> give_up_terminal(Thread& thread, Terminal& terminal) {
   if (!terminal.controls(thread)) return fail(Errno::kNOTTY);
   const Ref<Session> session = thread.process().get_session();
-  if (session->id != thread.process().pid) return fail(Errno::kNOTTY);  // only whole sessions have or lose a terminal here
-  Terminal::detach(*session, false);
+  if (session->id == thread.process().pid) {
+    Terminal::detach(*session, false);
+  } else {
+    terminal.depart(thread.process());
+  }
   return 0;
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Controlling terminals, foreground groups, SIGTTIN and SIGTTOU, hang-up (tty_ioctl(4), setsid(2), Linux's tty_jobctrl.c as observed).
+#include <algorithm>
+
 #include "servers/linux/core/services.h"
 #include "servers/linux/core/world.h"
 #include "servers/linux/signal/send.h"
@@ -15,12 +17,23 @@ SpinLock& Terminal::job_lock() {
 bool Terminal::controls(const Thread& thread) const {
   const Ref<Session> session = thread.process().get_session();
   SpinGuard guard(job_lock());
-  return session && session_ == session;
+  return session && session_ == session && !has_departed(thread.process());
+}
+
+// job_lock() is held.
+bool Terminal::has_departed(const Process& process) const {
+  return std::ranges::any_of(departed_, [&](const Ref<Process>& other) { return other.get() == &process; });
+}
+
+void Terminal::depart(Process& process) {
+  SpinGuard guard(job_lock());
+  departed_.emplace_back(process);
 }
 
 Ref<Terminal> Terminal::controlling(const Thread& thread) {
   const Ref<Session> session = thread.process().get_session();
-  return session ? of(*session) : Ref<Terminal>();
+  Ref<Terminal> terminal = session ? of(*session) : Ref<Terminal>();
+  return terminal && terminal->controls(thread) ? terminal : Ref<Terminal>();
 }
 
 Ref<Terminal> Terminal::of(const Session& session) {
@@ -109,12 +122,14 @@ void Terminal::detach(Session& session, bool leader_exits) {
   Ref<Terminal> terminal;
   Ref<ProcessGroup> group;
   Ref<Session> released;
+  std::vector<Ref<Process>> departed;
   {
     SpinGuard guard(job_lock());
     if (session.terminal == nullptr) return;
     terminal = Ref<Terminal>::adopt(std::exchange(session.terminal, nullptr));
     group = std::exchange(terminal->foreground_, nullptr);
     released = std::exchange(terminal->session_, nullptr);
+    std::swap(departed, terminal->departed_);
   }
   if (leader_exits && terminal->hangs_up_with_session()) {
     terminal->generation_.fetch_add(1, std::memory_order_acq_rel);
@@ -131,10 +146,12 @@ void Terminal::hang_up() {
   Ref<Session> session;
   Ref<ProcessGroup> group;
   Ref<Terminal> self;
+  std::vector<Ref<Process>> departed;
   {
     SpinGuard guard(job_lock());
     generation_.fetch_add(1, std::memory_order_acq_rel);
     session = std::exchange(session_, nullptr);
+    std::swap(departed, departed_);
     group = std::exchange(foreground_, nullptr);
     if (session && session->terminal == this) self = Ref<Terminal>::adopt(std::exchange(session->terminal, nullptr));
   }

@@ -174,8 +174,9 @@ void LineDiscipline::put(u8 c) {
 }
 
 void LineDiscipline::put_line_end(u8 c) {
-  if (room() == 0) --head_;  // the end of an overlong line takes the place of its last character
-  put(c);
+  // The last place is kept for the end of an overlong line.
+  if (head_ - tail_ == kBufferSize) --head_;
+  buffer_[head_++ % kBufferSize] = c;
   line_ends_.set((head_ - 1) % kBufferSize);
   canonical_head_ = head_;
 }

@@ -60,7 +60,7 @@ class LineDiscipline {
   bool input(u32 flag) const { return (termios_.input & flag) != 0; }
   // A control character is disabled by the value 0.
   bool is(u8 c, ControlCharacter which) const { return termios_.characters[which] == c && c != 0; }
-  u32 room() const { return kBufferSize - 1 - (head_ - tail_); }
+  u32 room() const { return head_ - tail_ < kBufferSize - 1 ? kBufferSize - 1 - (head_ - tail_) : 0; }
   // A canonical line that is too long: further characters are lost, so that its end can still come.
   bool discards() const { return canonical() && canonical_head_ == tail_; }
 

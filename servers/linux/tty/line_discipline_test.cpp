@@ -231,7 +231,7 @@ TEST_F(LineDisciplineTest, OverlongLineKeepsItsEnd) {
   EXPECT_EQ(type(text), 5000u);
   type("\n");
   const std::string got = read(8192);
-  EXPECT_EQ(got.size(), LineDiscipline::kBufferSize - 1);
+  EXPECT_EQ(got.size(), LineDiscipline::kBufferSize);
   EXPECT_EQ(got.back(), '\n');
 }
 

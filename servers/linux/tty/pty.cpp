@@ -15,7 +15,13 @@ constexpr u32 kSlaveMajor = 136;
 }
 
 Pty::Pty(World& world, u32 number)
-    : Terminal(world, make_device(kSlaveMajor + (number >> 8), number & 0xff), "pts/" + std::to_string(number)), number_(number) {}
+    : Terminal(world, make_device(kSlaveMajor + (number >> 8), number & 0xff), "pts/" + std::to_string(number)), number_(number) {
+  // No modem line to drop: unlike a serial line, a pty starts without HUPCL.
+  SpinGuard guard(lock_);
+  Termios settings = discipline_.termios();
+  settings.control &= ~u32{kHupCl};
+  discipline_.set_termios(settings);
+}
 
 void Pty::send(std::string_view bytes) {
   if (output_.size() + bytes.size() <= 2 * kOutputMax) output_ += bytes;  // echo that nobody reads is dropped in the end

@@ -71,6 +71,7 @@ class Terminal : public RefCounted<Terminal> {
   void signal_foreground(i32 signal);
   // The session of a leader that leaves it or ends.
   static void detach(Session& session, bool leader_exits);
+  void depart(Process& process);  // TIOCNOTTY of a process that leads no session
   static Ref<Terminal> controlling(const Thread& thread);
   static Ref<Terminal> of(const Session& session);  // null: it has none
 
@@ -108,6 +109,8 @@ class Terminal : public RefCounted<Terminal> {
   // job_lock()
   Ref<Session> session_;
   Ref<ProcessGroup> foreground_;
+  std::vector<Ref<Process>> departed_;  // of the session, but gave the terminal up for themselves (TIOCNOTTY)
+  bool has_departed(const Process& process) const;
 };
 
 // An open terminal (not a pty master).
@@ -139,5 +142,7 @@ Task<SysResult<i64>> terminal_ioctl(Thread& thread, Ref<Terminal> terminal, u32 
 
 // Registers the devices and starts the console. Once, at start-up.
 void start_terminals(World& world);
+// Before power off: returns when the console's output is on the line, or at the deadline.
+Task<> flush_console(u64 deadline);
 
 }  // namespace hati::linux

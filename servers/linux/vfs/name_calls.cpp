@@ -25,6 +25,7 @@ Task<SysResult<NewName>> begin_create(Thread& thread, i32 dirfd, std::string pat
   result.guard = co_await result.parent.inode()->mutex().lock();
   const Ref<Dentry> existing = CO_TRY(co_await lookup_child_locked(result.parent.dentry, result.name));
   if (existing->inode() != nullptr) co_return fail(Errno::kEXIST);
+  if (!result.parent.inode()->cacheable()) co_return fail(Errno::kNOENT);  // names that come from elsewhere (procfs)
   if (where.trailing_slash && !directory) co_return fail(Errno::kNOENT);
   CO_TRY(may_create(thread, result.parent));
   co_return result;

@@ -171,6 +171,7 @@ Task<SysResult<Ref<File>>> open_create(Thread& thread, i32 dirfd, std::string pa
     {
       const Mutex::Guard guard = co_await parent.inode()->mutex().lock();
       Ref<Dentry> dentry = CO_TRY(co_await lookup_child_locked(parent.dentry, name));
+      if (dentry->inode() == nullptr && !parent.inode()->cacheable()) co_return fail(Errno::kNOENT);
       if (dentry->inode() == nullptr) {
         dentry = CO_TRY(co_await create_regular(thread, parent, name, mode));
         co_return co_await open_place(thread, Path{parent.mount, std::move(dentry)}, flags, true);

@@ -28,6 +28,12 @@ NodeInfo info_of(const Subject& subject, u64 index, u32 mode) {
   return {inode_of(subject, index), mode, own ? credentials->euid : 0, own ? credentials->egid : 0};
 }
 
+// Waited for: an open file of its directory has nothing to tell any more.
+bool is_gone(const Process& process) {
+  SpinGuard guard(ProcessTable::lock);
+  return process.state == Process::State::kDead;
+}
+
 // ---- descriptors ----
 
 class DescriptorDirectory final : public DirectoryNode {
@@ -192,7 +198,10 @@ class SubjectDirectory final : public DirectoryNode {
 
  private:
   SysResult<Ref<Inode>> text(const ProcessFile& file, u64 index) const {
-    const auto read = [subject = subject_, &file](Thread* reader) { return file.read(subject, reader); };
+    const auto read = [subject = subject_, &file](Thread* reader) -> SysResult<std::string> {
+      if (is_gone(*subject.process)) return fail(Errno::kSRCH);
+      return file.read(subject, reader);
+    };
     Writer write;
     if (file.write != nullptr) write = [subject = subject_, &file](Thread& writer, std::string_view bytes) { return file.write(subject, writer, bytes); };
     return make_node<TextNode>(file_system(), info_of(subject_, index, kRegular | file.mode), read, std::move(write));
