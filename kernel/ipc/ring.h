@@ -47,6 +47,8 @@ class Ring final : public Object, public ProcessRingHook {
   // Defined in ring_post.h.
   [[nodiscard]] Thread* post_trap(const Completion& completion, Thread& thread, u32 cpu, bool may_switch) HATI_EXCLUDES(lock_);
 
+  // Moves completions that found no room into the queue, as far as there is room now.
+  void flush() HATI_EXCLUDES(lock_);
   // Removes `thread` from the waiter slot if it is there: it was killed or its deadline came.
   void forget_waiter(Thread& thread) HATI_EXCLUDES(lock_);
   // kCancel: whether an operation with this user_data was found and cancelled.
@@ -70,7 +72,6 @@ class Ring final : public Object, public ProcessRingHook {
   void release_storage() override;
   i64 consume(Thread& thread, u32 submit);
   i64 wait_for(Thread& thread, u32 wait, u64 deadline_ns, i64 consumed) HATI_EXCLUDES(lock_);
-  void flush() HATI_EXCLUDES(lock_);
   void drop_overflow() HATI_EXCLUDES(lock_);
   static void drop_carrier(PendingOperation& carrier);
   Thread* post_trap_slowly(const Completion& completion, Thread& thread) HATI_REQUIRES(lock_);
