@@ -10,6 +10,16 @@
 
 namespace hati::linux {
 
+namespace {
+
+// A copy that met a bad address counts in whole pages only: as with Linux's page buffers, a small piece moves as a whole or not at all.
+usize whole_pieces(const SysResult<usize>& moved, usize wanted) {
+  if (!moved) return 0;
+  return *moved < wanted ? *moved / kPageSize * kPageSize : *moved;
+}
+
+}  // namespace
+
 Ref<Pipe> Pipe::create() { return Ref<Pipe>::adopt(std::make_unique<Pipe>().release()); }
 
 // Room for `bytes` more in the ring's memory: grows by doubling, contents straightened.
@@ -44,15 +54,12 @@ SysResult<usize> Pipe::read(IoBuffer& to) {
     had_no_room = room_locked() < kPipeAtomic;
     while (used_ > 0 && to.left() > 0) {
       const usize piece = std::min({used_, ring_bytes_ - head_, static_cast<usize>(to.left())});
-      const SysResult<usize> moved = to.copy_out(ring_.get() + head_, piece);
-      if (!moved) {
-        if (done == 0) return moved;
-        break;
-      }
-      done += *moved;
-      used_ -= *moved;
-      head_ = (head_ + *moved) & (ring_bytes_ - 1);
-      if (*moved < piece) break;
+      const usize moved = whole_pieces(to.copy_out(ring_.get() + head_, piece), piece);
+      if (moved == 0 && done == 0) return fail(Errno::kFAULT);
+      done += moved;
+      used_ -= moved;
+      head_ = (head_ + moved) & (ring_bytes_ - 1);
+      if (moved < piece) break;
     }
   }
   if (had_no_room) queue_.wake(kPollOut | kPollWrNorm);
@@ -73,14 +80,11 @@ SysResult<usize> Pipe::write(IoBuffer& from, bool whole) {
     while (done < bytes) {
       const usize tail = (head_ + used_) & (ring_bytes_ - 1);
       const usize piece = std::min(bytes - done, ring_bytes_ - tail);
-      const SysResult<usize> moved = from.copy_in(ring_.get() + tail, piece);
-      if (!moved) {
-        if (done == 0) return moved;
-        break;
-      }
-      done += *moved;
-      used_ += *moved;
-      if (*moved < piece) break;
+      const usize moved = whole_pieces(from.copy_in(ring_.get() + tail, piece), piece);
+      if (moved == 0 && done == 0) return fail(Errno::kFAULT);
+      done += moved;
+      used_ += moved;
+      if (moved < piece) break;
     }
   }
   queue_.wake(kPollIn | kPollRdNorm);  // also if there was something: edge-triggered watchers count writes

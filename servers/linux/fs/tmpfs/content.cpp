@@ -38,6 +38,15 @@ void TmpfsInode::recount_pages() {
   charged_ = now;
 }
 
+// How far the Memory object reaches for a file of `bytes`: holes for which the file system has no pages are left out, so that touching
+// them through mmap is SIGBUS.
+u64 TmpfsInode::reach(u64 bytes) const {
+  const u64 wanted = page_ceil(bytes), have = memory_bytes_;
+  if (wanted <= have) return wanted;
+  const u64 room = tmpfs().pages_free();
+  return (wanted - have) / kPageSize <= room ? wanted : have + room * kPageSize;
+}
+
 SysResult<> TmpfsInode::make_room(u64 end) {
   const u64 bytes = page_ceil(end);
   if (!memory_) {
@@ -77,8 +86,9 @@ SysResult<usize> TmpfsInode::read(IoBuffer& to, u64 offset) {
   if (offset >= end || to.left() == 0) return 0;
   const usize bytes = std::min(to.left(), end - offset);
   const Handle memory = handle_.load(std::memory_order_acquire);
-  if (memory == kNoHandle) return to.fill_zero(bytes);
-  return to.copy_from_memory(memory, offset, bytes);
+  const u64 reached = memory_bytes_;
+  if (memory == kNoHandle || offset >= reached) return to.fill_zero(bytes);
+  return to.copy_from_memory(memory, offset, std::min(bytes, reached - offset));
 }
 
 SysResult<usize> TmpfsInode::write(IoContext& context, IoBuffer& from, u64& offset, bool at_end) {
@@ -94,7 +104,7 @@ SysResult<usize> TmpfsInode::write(IoContext& context, IoBuffer& from, u64& offs
     bytes = size() - offset;
   }
   bytes = TRY(charge_for(offset, bytes));
-  TRY(make_room(std::max(offset + bytes, size())));
+  TRY(make_room(std::max(offset + bytes, reach(size()))));
   const SysResult<usize> done = from.copy_to_memory(memory_.get(), offset, bytes);
   if (done && offset + *done > size()) size_.store(offset + *done, std::memory_order_relaxed);
   if (page_ceil(size()) < memory_bytes_) {  // a bad address cut the copy short
@@ -116,7 +126,7 @@ SysResult<usize> TmpfsInode::write(IoContext& context, IoBuffer& from, u64& offs
 
 // The rest of the last page must read as zeroes when the file grows again.
 void TmpfsInode::zero_tail(u64 from) {
-  const u64 end = std::min(page_ceil(from), memory_bytes_);
+  const u64 end = std::min(page_ceil(from), memory_bytes_.load(std::memory_order_relaxed));
   if (!memory_ || from >= end) return;
   static constexpr std::byte kZeroes[kPageSize] = {};
   u64 data = 0;
@@ -149,7 +159,7 @@ SysResult<> TmpfsInode::resize_locked(u64 bytes) {
     }
   } else if (bytes > old) {
     if (page_ceil(bytes) != page_ceil(old)) sparse_ = true;
-    if (memory_) TRY(make_room(bytes));
+    if (memory_) TRY(make_room(reach(bytes)));
     size_.store(bytes, std::memory_order_relaxed);
   }
   return {};
@@ -173,7 +183,7 @@ SysResult<> TmpfsInode::allocate(u32 mode, u64 offset, u64 bytes) {
   if (__builtin_add_overflow(offset, bytes, &end) || end > kSizeMax) return fail(Errno::kFBIG);
   if ((mode & kPunchHole) != 0) {
     if ((seals() & (kSealWrite | kSealFutureWrite)) != 0) return fail(Errno::kPERM);
-    end = std::min(end, page_ceil(size()));
+    end = std::min({end, page_ceil(size()), memory_bytes_.load(std::memory_order_relaxed)});
     if (!memory_ || offset >= end) return {};
     sparse_ = true;
     static constexpr std::byte kZeroes[kPageSize] = {};
@@ -198,7 +208,7 @@ SysResult<> TmpfsInode::allocate(u32 mode, u64 offset, u64 bytes) {
 
 SysResult<MappableMemory> TmpfsInode::mappable() {
   SpinGuard guard(lock_);
-  TRY(make_room(size()));
+  TRY(make_room(reach(size())));
   return MappableMemory{memory_.get(), 0};
 }
 
@@ -206,7 +216,7 @@ SysResult<u64> TmpfsInode::seek_content(u64 offset, u32 whence) {
   const u64 end = size();
   if (offset >= end) return fail(Errno::kNXIO);
   const Handle memory = handle_.load(std::memory_order_acquire);
-  if (memory == kNoHandle) {
+  if (memory == kNoHandle || offset >= memory_bytes_) {
     if (whence == 3) return fail(Errno::kNXIO);
     return offset;
   }

@@ -43,6 +43,10 @@ class Tmpfs final : public FileSystem {
   SysResult<> charge_inode();
   void discharge_inode() { inodes_.fetch_sub(1, std::memory_order_relaxed); }
   u64 next_inode() { return next_inode_.fetch_add(1, std::memory_order_relaxed); }
+  u64 pages_free() const {
+    const u64 limit = page_limit_.load(std::memory_order_relaxed), used = pages();
+    return limit > used ? limit - used : 0;
+  }
   u64 pages() const { return pages_.load(std::memory_order_relaxed); }
 
  private:
@@ -121,6 +125,7 @@ class TmpfsInode final : public Inode {
   SysResult<> insert(std::string_view name, Ref<TmpfsInode> inode) HATI_EXCLUDES(lock_);
   Ref<TmpfsInode> erase(std::string_view name) HATI_EXCLUDES(lock_);
   void count_links(i32 change) HATI_EXCLUDES(lock_);
+  u64 reach(u64 bytes) const HATI_REQUIRES(lock_);
   SysResult<> make_room(u64 end) HATI_REQUIRES(lock_);
   SysResult<u64> charge_for(u64 offset, u64 bytes) HATI_REQUIRES(lock_);
   void zero_tail(u64 from) HATI_REQUIRES(lock_);
@@ -137,7 +142,7 @@ class TmpfsInode final : public Inode {
   Attributes attributes_ HATI_GUARDED_BY(lock_);
   Memory memory_ HATI_GUARDED_BY(lock_);        // regular files
   std::atomic<Handle> handle_{kNoHandle};       // of memory_, for readers
-  u64 memory_bytes_ HATI_GUARDED_BY(lock_) = 0;  // size of memory_
+  std::atomic<u64> memory_bytes_{0};            // size of memory_; changed under lock_
   u64 charged_ HATI_GUARDED_BY(lock_) = 0;      // pages
   bool sparse_ HATI_GUARDED_BY(lock_) = false;  // pages must be counted by the kernel
   std::string target_;                          // symbolic links; constant
