@@ -72,7 +72,13 @@ void start_operation(Ring& ring, Thread& thread, const Submission& submission) {
   const auto number = static_cast<usize>(submission.operation);
   Result<> started = fail(Error::kUnknownCall);
   if (number < kStarters.size()) [[likely]] {
-    started = (submission.flags & ~kSubmitQuiet) != 0 ? fail(Error::kInvalidArgument) : kStarters[number](ring, thread, submission);
+    if ((submission.flags & ~kSubmitQuiet) != 0) {
+      started = fail(Error::kInvalidArgument);
+    } else if (ring.too_many_operations() && submission.operation != Operation::kCancel) {
+      started = fail(Error::kNoSpace);
+    } else {
+      started = kStarters[number](ring, thread, submission);
+    }
   }
   if (!started) ring.complete_now(submission, -static_cast<i64>(started.error()));
 }

@@ -234,6 +234,7 @@ void Ring::forget_waiter(Thread& thread) {
 Result<> Ring::track(PendingOperation& operation, u64 deadline_ns) {
   Guard guard(lock_);
   if (closed_.load(std::memory_order_relaxed)) return fail(Error::kTerminated);
+  operation_count_.store(operation_count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   operations_.push_back(operation);
   if (deadline_ns != kNever) add_timer(operation, deadline_ns);
   return {};
@@ -241,6 +242,7 @@ Result<> Ring::track(PendingOperation& operation, u64 deadline_ns) {
 
 void Ring::untrack(PendingOperation& operation) {
   Guard guard(lock_);
+  operation_count_.store(operation_count_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
   if (operation.RingHook::is_linked()) operation.RingHook::unlink();
 }
 

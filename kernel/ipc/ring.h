@@ -55,9 +55,12 @@ class Ring final : public Object, public ProcessRingHook {
   bool cancel(u64 user_data) HATI_EXCLUDES(lock_);
   // Cancels everything in flight and wakes the waiter with kTerminated; idempotent.
   void close() HATI_EXCLUDES(lock_);
+  // So many operations may be in flight that no more are started. Only who consumes submissions adds to them.
+  static constexpr u32 kOperationsMax = 1u << 16;
+  bool too_many_operations() const { return operation_count_.load(std::memory_order_relaxed) >= kOperationsMax; }
   bool closed() const { return closed_.load(std::memory_order_acquire); }
 
-  // Links an operation in flight. kTerminated: the ring is closed.
+  // Links an operation in flight; untrack() follows when it is finished. kTerminated: the ring is closed.
   Result<> track(PendingOperation& operation, u64 deadline_ns) HATI_EXCLUDES(lock_);
   void untrack(PendingOperation& operation) HATI_EXCLUDES(lock_);
 
@@ -89,6 +92,7 @@ class Ring final : public Object, public ProcessRingHook {
   Spinlock lock_;
   RingQueues queues_;  // submission side: by who has entered_; completion side: lock_
   RingList operations_ HATI_GUARDED_BY(lock_);
+  std::atomic<u32> operation_count_{0};  // tracked, also those just being finished; written under lock_
   PendingOperation* overflow_first_ HATI_GUARDED_BY(lock_) = nullptr;
   PendingOperation* overflow_last_ HATI_GUARDED_BY(lock_) = nullptr;
   std::atomic<bool> overflowing_{false};
