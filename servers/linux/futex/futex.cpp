@@ -27,7 +27,8 @@ SysResult<FutexKey> key_of(Mm& mm, u64 address, bool is_private) {
   return FutexKey{reinterpret_cast<u64>(&mm), address};
 }
 
-SysResult<i64> requeue(Thread& thread, u64 from, u64 to, i32 wake_count, i32 move_count, const u32* expected, bool is_private) HATI_NO_THREAD_SAFETY_ANALYSIS {
+SysResult<i64> requeue(Thread& thread, u64 from, u64 to, i32 wake_count, i32 move_count, const u32* expected,
+                       bool is_private) HATI_NO_THREAD_SAFETY_ANALYSIS {
   if (wake_count < 0 || move_count < 0) return fail(Errno::kINVAL);
   const FutexKey source = TRY(key_of(thread.mm(), from, is_private));
   const FutexKey target = TRY(key_of(thread.mm(), to, is_private));
@@ -36,6 +37,17 @@ SysResult<i64> requeue(Thread& thread, u64 from, u64 to, i32 wake_count, i32 mov
   u32 done = wake_count > 0 ? both.a.wake(source, static_cast<u32>(wake_count), kAnyBit) : 0;
   if (!(source == target)) done += both.a.move(source, both.b, target, static_cast<u32>(move_count));
   return done;
+}
+
+// FUTEX_OP_SET, ADD, OR, ANDN, XOR.
+u32 apply(u32 operation, u32 old, u32 operand) {
+  switch (operation) {
+    case 0: return operand;
+    case 1: return old + operand;
+    case 2: return old | operand;
+    case 3: return old & ~operand;
+    default: return old ^ operand;
+  }
 }
 
 // FUTEX_WAKE_OP: changes the second word and compares its old value, as its argument says.
@@ -53,8 +65,7 @@ SysResult<bool> change_word(Thread& thread, u64 address, u32 encoded) {
   const auto operand = static_cast<u32>(argument);
   u32 old = TRY(thread.memory().get(UserPtr<u32>{address}));
   for (;;) {
-    const u32 fresh = operation == 0 ? operand : operation == 1 ? old + operand : operation == 2 ? old | operand : operation == 3 ? old & ~operand : old ^ operand;
-    const u32 seen = TRY(thread.memory().compare_exchange(address, old, fresh));
+    const u32 seen = TRY(thread.memory().compare_exchange(address, old, apply(operation, old, operand)));
     if (seen == old) break;
     old = seen;
   }

@@ -28,6 +28,9 @@ constexpr u64 count_periods(u64& deadline, u64 interval, u64 now) {
 constexpr u64 add_saturated(u64 a, u64 b) { return std::min(kNsMax, std::min(a, kNsMax) + std::min(b, kNsMax)); }
 
 // Overruns as siginfo_t and timer_getoverrun(2) tell them: at most DELAYTIMER_MAX.
-constexpr i32 add_overruns(i32 before, u64 more) { return static_cast<i32>(std::min<u64>(static_cast<u64>(before) + std::min<u64>(more, 0x7fff'ffff), 0x7fff'ffff)); }
+constexpr i32 add_overruns(i32 before, u64 more) {
+  constexpr u64 kMax = 0x7fff'ffff;
+  return static_cast<i32>(std::min(static_cast<u64>(before) + std::min(more, kMax), kMax));
+}
 
 }  // namespace hati::linux

@@ -8,7 +8,10 @@
 namespace hati::linux {
 namespace {
 
-KernelItimerval to_itimerval(const ProcessTimers::Value& value) { return {to_timeval(value.interval), to_timeval(std::max<u64>(value.value, value.value == 0 ? 0 : 1000))}; }
+// An armed timer has at least a microsecond left.
+KernelItimerval to_itimerval(const ProcessTimers::Value& value) {
+  return {to_timeval(value.interval), to_timeval(value.value == 0 ? 0 : std::max<u64>(value.value, 1000))};
+}
 
 }  // namespace
 
