@@ -95,7 +95,9 @@ Task<SysResult<i64>> sys_sendfile(Thread& thread, Fd out, Fd in, UserPtr<i64> of
   End from = CO_TRY(end_of(thread, in, offset, false));
   End to = CO_TRY(end_of(thread, out, {}, true));
   if ((to.file->flags() & kOpenAppend) != 0) co_return fail(Errno::kINVAL);
-  if (from.file->inode() == nullptr || from.file->inode()->is(kDirectory) || from.file->as_pipe() != nullptr || from.file->as_socket() != nullptr) co_return fail(Errno::kINVAL);
+  if (from.file->inode() == nullptr || from.file->inode()->is(kDirectory)) co_return fail(Errno::kINVAL);
+  // Only what can be sought: bytes of a stream could be lost on the way.
+  if (from.file->as_pipe() != nullptr || from.file->as_socket() != nullptr || from.file->as_terminal() != nullptr) co_return fail(Errno::kINVAL);
   const SysResult<usize> done = co_await transfer(thread, from, to, std::min(count, kTransferMax));
   CO_TRY(put_offset(thread, offset, from));
   co_return as_result(done);
