@@ -170,5 +170,35 @@ Task<void> cancel_races() {
 }
 TEST(Signal, CancellationRaces) { run(4, cancel_races()); simulate(10, 3, cancel_races); }
 
+// Arms itself again early in its callback and works on: cancelling it must wait for the rest.
+struct Ticker : Timer {
+  Ticker() : Timer(&on_tick) {}
+  static void on_tick(Timer& timer) {
+    auto& self = static_cast<Ticker&>(timer);
+    self.arm(now_ns() + 1000);
+    for (int i = 0; i < 100; ++i) self.value = self.value + 1;  // races with the check below if cancel() returns too early
+  }
+  volatile int value = 0;
+};
+Task<void> arm_here(Timer& timer) {
+  timer.arm(now_ns() + 1000);
+  co_return;
+}
+Task<void> cancel_from_another_worker() {
+  for (int i = 0; i < 200; ++i) {
+    Ticker ticker;
+    Scope scope;
+    scope.start_on(Runtime::worker(1), arm_here(ticker));
+    co_await scope.join();
+    if (i % 2 == 0) (void)co_await sleep_for(static_cast<u64>(i) * 500);
+    ticker.cancel();
+    const int seen = ticker.value;
+    EXPECT_EQ(seen % 100, 0);
+    if (i % 16 == 0) (void)co_await sleep_for(50'000);
+    EXPECT_EQ(ticker.value, seen);
+  }
+}
+TEST(Timer, CancelStopsOneThatArmsItself) { run(2, cancel_from_another_worker()); }
+
 }  // namespace
 }  // namespace hati
