@@ -3,6 +3,7 @@
 #include "runtime/clock.h"
 #include "servers/linux/core/services.h"
 #include "servers/linux/core/world.h"
+#include "servers/linux/fs/tmpfs/tmpfs.h"
 #include "servers/linux/process/process.h"
 #include "servers/linux/signal/send.h"
 
@@ -13,6 +14,6 @@ i64 realtime_ns() { return static_cast<i64>(now_ns()) + 1'700'000'000'000'000'00
 
 SysResult<u64> check_file_size(Thread& thread, u64 offset, u64 bytes) { return bytes; }
 void raise_signal(Thread& thread, i32 signal) { std::abort(); }
-std::vector<MappingDescription> describe_mappings(Mm& mm) { return {}; }
+bool mapped_writable(Handle memory) { return false; }
 
 }  // namespace hati::linux

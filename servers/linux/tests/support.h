@@ -24,6 +24,20 @@ inline Ref<Tmpfs> make_tmpfs(const TmpfsOptions& options = {.size = 1 << 24, .si
   return Ref<Tmpfs>::adopt(std::make_unique<Tmpfs>("tmpfs", options).release());
 }
 
+// A file system that no mount shuts down.
+class UnmountedTmpfs {
+ public:
+  explicit UnmountedTmpfs(const TmpfsOptions& options = {.size = 1 << 24, .size_given = true}) : tmpfs_(make_tmpfs(options)) {}
+  ~UnmountedTmpfs() { tmpfs_->shut_down(); }
+  UnmountedTmpfs(const UnmountedTmpfs&) = delete;
+  UnmountedTmpfs& operator=(const UnmountedTmpfs&) = delete;
+  Tmpfs& operator*() const { return *tmpfs_; }
+  Tmpfs* operator->() const { return tmpfs_.get(); }
+
+ private:
+  const Ref<Tmpfs> tmpfs_;
+};
+
 inline TmpfsInode& root_of(Tmpfs& tmpfs) { return static_cast<TmpfsInode&>(*tmpfs.root()); }
 
 inline SysResult<usize> write_text(TmpfsInode& inode, std::string text, u64 offset) {

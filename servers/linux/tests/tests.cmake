@@ -4,6 +4,7 @@ if(HATI_HOST_TESTS)
     core/user.cpp core/wait.cpp
     file/anonymous.cpp file/epoll.cpp file/fd_table.cpp file/file.cpp file/io.cpp file/pipe.cpp
     fs/tmpfs/content.cpp fs/tmpfs/inode.cpp fs/tmpfs/tmpfs.cpp
+    process/identity.cpp
     vfs/dentry.cpp vfs/inode.cpp vfs/locks.cpp vfs/mount.cpp vfs/path.cpp vfs/walk.cpp
     tests/doubles.cpp)
   list(TRANSFORM tested PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)

@@ -8,15 +8,15 @@ namespace hati::linux {
 namespace {
 
 using testing::error_of;
-using testing::make_tmpfs;
 using testing::read_text;
 using testing::root_of;
+using testing::UnmountedTmpfs;
 using testing::write_text;
 
 Ref<TmpfsInode> add_file(Tmpfs& tmpfs, const char* name) { return *root_of(tmpfs).add(name, NewNode{.mode = kRegular | 0644u}); }
 
 Task<void> read_back() {
-  const auto tmpfs = make_tmpfs();
+  const UnmountedTmpfs tmpfs;
   const auto file = add_file(*tmpfs, "a");
   EXPECT_EQ(read_text(*file), "");
   EXPECT_EQ(write_text(*file, "hello", 0), 5u);
@@ -30,7 +30,7 @@ Task<void> read_back() {
 TEST(Tmpfs, ReadsBackWhatWasWritten) { testing::run(read_back()); }
 
 Task<void> grown_is_zero() {
-  const auto tmpfs = make_tmpfs();
+  const UnmountedTmpfs tmpfs;
   const auto file = add_file(*tmpfs, "a");
   EXPECT_TRUE(write_text(*file, std::string(5000, 'x'), 0));
   EXPECT_TRUE(file->resize(10));
@@ -44,7 +44,7 @@ TEST(Tmpfs, WhatWasCutOffIsZeroAfterGrowing) { testing::run(grown_is_zero()); }
 
 Task<void> random_against_model(u32 seed) {
   std::mt19937 random(seed);
-  const auto tmpfs = make_tmpfs();
+  const UnmountedTmpfs tmpfs;
   const auto file = add_file(*tmpfs, "a");
   std::string model;
   for (int step = 0; step < 400; ++step) {
@@ -79,7 +79,7 @@ TEST(Tmpfs, BehavesAsAModel) {
 }
 
 Task<void> limit() {
-  const auto tmpfs = make_tmpfs({.size = 4 * kPageSize, .size_given = true});
+  const UnmountedTmpfs tmpfs({.size = 4 * kPageSize, .size_given = true});
   const auto first = add_file(*tmpfs, "a");
   const auto second = add_file(*tmpfs, "b");
   EXPECT_EQ(write_text(*first, std::string(3 * kPageSize, 'x'), 0), 3 * kPageSize);
@@ -94,7 +94,7 @@ Task<void> limit() {
 TEST(Tmpfs, KeepsItsSizeLimit) { testing::run(limit()); }
 
 Task<void> inode_limit() {
-  const auto tmpfs = make_tmpfs({.inodes = 3, .inodes_given = true});
+  const UnmountedTmpfs tmpfs({.inodes = 3, .inodes_given = true});
   EXPECT_TRUE(root_of(*tmpfs).add("a", NewNode{.mode = kRegular | 0644u}));
   EXPECT_TRUE(root_of(*tmpfs).add("b", NewNode{.mode = kRegular | 0644u}));
   EXPECT_EQ(error_of(root_of(*tmpfs).add("c", NewNode{.mode = kRegular | 0644u})), Errno::kNOSPC);
@@ -141,7 +141,7 @@ class Names final : public DirectoryEmitter {
 };
 
 Task<void> read_while_removing() {
-  const auto tmpfs = make_tmpfs();
+  const UnmountedTmpfs tmpfs;
   TmpfsInode& root = root_of(*tmpfs);
   for (int i = 0; i < 50; ++i) (void)root.add("f" + std::to_string(i), NewNode{.mode = kRegular | 0644u});
   const auto directory = Ref<File>::adopt(std::make_unique<File>(u32{kOpenReadOnly}).release());

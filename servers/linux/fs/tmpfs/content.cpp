@@ -5,9 +5,7 @@
 
 #include "runtime/call.h"
 #include "servers/linux/core/services.h"
-#include "servers/linux/core/world.h"
 #include "servers/linux/fs/tmpfs/tmpfs.h"
-#include "servers/linux/process/process.h"
 #include "servers/linux/vfs/directory_file.h"
 
 namespace hati::linux {
@@ -238,24 +236,6 @@ SysResult<i64> TmpfsInode::add_seals(u32 seals) {
 }
 
 namespace {
-
-// Whether some process has the memory mapped shared and may write to it. The kernel knows mappings, the server does not count them: a rare question.
-bool mapped_writable(Handle memory) {
-  MemoryInfo wanted{};
-  if (memory == kNoHandle || !call::memory_info(memory, wanted)) return false;
-  for (const Ref<Process>& process : World::get().processes().list()) {
-    for (const Ref<Thread>& thread : process->get_threads()) {
-      const Ref<Mm> mm = thread->get_mm();
-      if (!mm) continue;
-      for (const MappingDescription& mapping : describe_mappings(*mm)) {
-        const bool writable = (mapping.info.max_protection & static_cast<u32>(Protection::kWrite)) != 0;
-        if (mapping.info.memory_koid == wanted.koid && has(mapping.info.flags, MapFlags::kShared) && writable) return true;
-      }
-      break;  // threads share it
-    }
-  }
-  return false;
-}
 
 class TmpfsFile final : public SeekableFile {
  public:

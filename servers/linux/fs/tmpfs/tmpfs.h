@@ -154,6 +154,9 @@ class TmpfsInode final : public Inode {
   u64 parent_number_ HATI_GUARDED_BY(lock_) = 0;
 };
 
+// Whether some process has the memory mapped shared and may write to it. The kernel knows mappings, the server does not count them: a rare question.
+bool mapped_writable(Handle memory);
+
 // memfd_create(2), shared anonymous memory: an inode without a name.
 Ref<TmpfsInode> make_memory_inode(u32 mode, u32 uid, u32 gid);
 Ref<File> open_tmpfs_file(TmpfsInode& inode, u32 flags, std::string description);
