@@ -175,10 +175,15 @@ struct Ticker : Timer {
   Ticker() : Timer(&on_tick) {}
   static void on_tick(Timer& timer) {
     auto& self = static_cast<Ticker&>(timer);
+    self.busy.store(true);
     self.arm(now_ns() + 1000);
-    for (int i = 0; i < 100; ++i) self.value = self.value + 1;  // races with the check below if cancel() returns too early
+    for (const u64 end = now_ns() + 20'000; now_ns() < end;) {
+    }
+    self.ticks.fetch_add(1);
+    self.busy.store(false);
   }
-  volatile int value = 0;
+  std::atomic<bool> busy{false};
+  std::atomic<int> ticks{0};
 };
 Task<void> arm_here(Timer& timer) {
   timer.arm(now_ns() + 1000);
@@ -190,12 +195,12 @@ Task<void> cancel_from_another_worker() {
     Scope scope;
     scope.start_on(Runtime::worker(1), arm_here(ticker));
     co_await scope.join();
-    if (i % 2 == 0) (void)co_await sleep_for(static_cast<u64>(i) * 500);
+    while (ticker.ticks.load() < i % 4) (void)co_await sleep_for(10'000);
     ticker.cancel();
-    const int seen = ticker.value;
-    EXPECT_EQ(seen % 100, 0);
-    if (i % 16 == 0) (void)co_await sleep_for(50'000);
-    EXPECT_EQ(ticker.value, seen);
+    EXPECT_FALSE(ticker.busy.load());
+    const int seen = ticker.ticks.load();
+    if (i % 16 == 0) (void)co_await sleep_for(100'000);
+    EXPECT_EQ(ticker.ticks.load(), seen);
   }
 }
 TEST(Timer, CancelStopsOneThatArmsItself) { run(2, cancel_from_another_worker()); }
