@@ -6,6 +6,7 @@
 #include "kernel/debug/log.h"
 #include "kernel/debug/panic.h"
 #include "kernel/debug/report.h"
+#include "kernel/thread/thread.h"
 
 namespace hati::arch {
 namespace {
@@ -34,7 +35,12 @@ void stop_others() {
 extern "C" {
 
 Thread* arch_on_exception(Cpu* cpu, u32 vector, u64 error) {
-  if (vector == kVectorPageFault) return kernel_on_exception(cpu, vector, error | kFaultUser, read_cr2());
+  if (vector == kVectorPageFault) {
+    // A program's instruction that accessed memory with the processor's own privilege (QEMU does so for a far return, SMAP stops it): no page
+    // that could be made present would help.
+    if ((error & kFaultUser) == 0 && cpu->current->supervised()) return kernel_on_exception(cpu, kVectorProtection, 0, 0);
+    return kernel_on_exception(cpu, vector, error | kFaultUser, read_cr2());
+  }
   if (vector == kVectorNoFpu && fpu_trap_fired(*cpu)) return cpu->current;
   if (vector == kVectorDebug) {
     cpu->page->debug_status = read_dr6();
