@@ -41,7 +41,7 @@ Result<void> Kernel::close(Handle handle) {
 }
 
 MemoryObject::~MemoryObject() {
-  if (data != nullptr) munmap(data, bytes);
+  if (data != nullptr) munmap(data, mapped);
 }
 
 namespace {
@@ -63,8 +63,48 @@ Result<std::shared_ptr<MemoryObject>> make_memory(u64 bytes) {
   void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (data == MAP_FAILED) return fail(Error::kNoMemory);
   memory->data = data;
-  memory->bytes = bytes;
+  memory->bytes = memory->mapped = bytes;
   return memory;
+}
+
+// A memory that grows may move: nothing may have it mapped then.
+Result<void> memory_resize(MemoryObject& memory, u64 bytes) {
+  if (!page_aligned(bytes)) return fail(Error::kInvalidArgument);
+  if (bytes > memory.mapped) {
+    void* data = mremap(memory.data, memory.mapped, bytes, MREMAP_MAYMOVE);
+    if (data == MAP_FAILED) return fail(Error::kNoMemory);
+    memory.data = data;
+    memory.mapped = bytes;
+  } else if (bytes < memory.bytes) {
+    madvise(static_cast<std::byte*>(memory.data) + bytes, memory.mapped - bytes, MADV_DONTNEED);
+  }
+  memory.bytes = bytes;
+  return {};
+}
+
+Result<void> memory_discard(MemoryObject& memory, u64 offset, u64 bytes) {
+  if (!page_aligned(offset) || !page_aligned(bytes) || offset > memory.bytes || bytes > memory.bytes - offset) return fail(Error::kInvalidArgument);
+  if (bytes > 0) madvise(static_cast<std::byte*>(memory.data) + offset, bytes, MADV_DONTNEED);
+  return {};
+}
+
+bool page_present(const MemoryObject& memory, u64 offset) {
+  unsigned char present = 0;
+  mincore(static_cast<std::byte*>(memory.data) + page_floor(offset), kPageSize, &present);
+  return (present & 1) != 0;
+}
+
+Result<u64> memory_seek(const MemoryObject& memory, u64 offset, bool hole) {
+  for (u64 at = offset; at < memory.bytes; at = page_floor(at) + kPageSize)
+    if (page_present(memory, at) != hole) return at;
+  if (hole) return memory.bytes;
+  return fail(Error::kNotFound);
+}
+
+u64 resident_bytes(const MemoryObject& memory) {
+  u64 bytes = 0;
+  for (u64 at = 0; at < memory.bytes; at += kPageSize) bytes += page_present(memory, at) ? kPageSize : 0;
+  return bytes;
 }
 
 Result<u64> space_map(const MapRequest& request) {
@@ -196,9 +236,12 @@ i64 call_locked(Call number, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, std
     case Call::kMemoryCreate: return after(make_memory(a0), [&](auto& memory) -> Result<u64> { return k.insert(memory); });
     case Call::kMemoryInfo:
       return after(k.get<MemoryObject>(handle, Rights::kInspect), [&](auto& memory) -> Result<void> {
-        *reinterpret_cast<MemoryInfo*>(a1) = {memory->bytes, memory->bytes, memory->koid};
+        *reinterpret_cast<MemoryInfo*>(a1) = {memory->bytes, resident_bytes(*memory), memory->koid};
         return {};
       });
+    case Call::kMemoryResize: return after(k.get<MemoryObject>(handle, Rights::kResize), [&](auto& memory) { return memory_resize(*memory, a1); });
+    case Call::kMemoryDiscard: return after(k.get<MemoryObject>(handle, Rights::kResize), [&](auto& memory) { return memory_discard(*memory, a1, a2); });
+    case Call::kMemorySeek: return after(k.get<MemoryObject>(handle, Rights::kInspect), [&](auto& memory) { return memory_seek(*memory, a1, a2 != 0); });
     case Call::kRingCreate: return to_raw(ring_create(*reinterpret_cast<RingRequest*>(a0)));
     case Call::kRingEnter: {
       const auto ring = k.get<Ring>(handle, Rights::kWait);

@@ -76,6 +76,7 @@ struct MemoryObject : Object {
   ~MemoryObject() override;
   void* data = nullptr;
   u64 bytes = 0;
+  u64 mapped = 0;  // of data; at least `bytes`
 };
 
 struct PortRangeObject : Object {

@@ -37,7 +37,7 @@ Task<void> grown_is_zero() {
   EXPECT_TRUE(file->resize(6000));
   std::string expected(6000, '\0');
   expected.replace(0, 10, 10, 'x');
-  EXPECT_EQ(read_text(*file), expected);
+  EXPECT_TRUE(read_text(*file) == expected);
   co_return;
 }
 TEST(Tmpfs, WhatWasCutOffIsZeroAfterGrowing) { testing::run(grown_is_zero()); }
@@ -67,7 +67,7 @@ Task<void> random_against_model(u32 seed) {
         for (u64 i = offset; i < std::min<u64>(offset + bytes, model.size()); ++i) model[i] = '\0';
     }
     EXPECT_EQ(file->size(), model.size());
-    EXPECT_EQ(read_text(*file), model) << "step " << step;
+    EXPECT_TRUE(read_text(*file) == model) << "step " << step;
     if (::testing::Test::HasFailure()) co_return;
   }
 }

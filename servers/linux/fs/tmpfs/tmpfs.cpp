@@ -163,8 +163,7 @@ SysResult<> Tmpfs::charge_inode() {
 }
 
 Ref<TmpfsInode> make_memory_inode(u32 mode, u32 uid, u32 gid) {
-  static const Ref<Tmpfs> hidden =
-      Ref<Tmpfs>::adopt(std::make_unique<Tmpfs>("tmpfs", TmpfsOptions{.size_given = true, .inodes_given = true}).release());
+  static Tmpfs* hidden = std::make_unique<Tmpfs>("tmpfs", TmpfsOptions{.size_given = true, .inodes_given = true}).release();  // lives as long as the server
   auto inode = Ref<TmpfsInode>::adopt(std::make_unique<TmpfsInode>(*hidden, NewNode{.mode = kRegular | mode, .uid = uid, .gid = gid}).release());
   inode->drop_link();
   return inode;
