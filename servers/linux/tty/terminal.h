@@ -122,6 +122,7 @@ class TerminalFile final : public File {
   SysResult<usize> read(IoContext& context, IoBuffer& to) override;
   SysResult<usize> write(IoContext& context, IoBuffer& from) override;
   bool writes_everything() const override { return true; }
+  TerminalFile* as_terminal() override { return this; }
   u32 poll() override;
   WaitQueue* poll_queue() override { return &terminal_->queue(); }
   Task<SysResult<i64>> ioctl(Thread& thread, u32 request, u64 argument) override;
