@@ -27,11 +27,15 @@ struct Register {
 };
 
 // Flag enums: `HATI_FLAGS(Rights)` gives the bit operators, `has(set, flag)` asks.
-#define HATI_FLAGS(Type)                                                                                     \
-  constexpr Type operator|(Type a, Type b) { return static_cast<Type>(static_cast<std::underlying_type_t<Type>>(a) | static_cast<std::underlying_type_t<Type>>(b)); } \
-  constexpr Type operator&(Type a, Type b) { return static_cast<Type>(static_cast<std::underlying_type_t<Type>>(a) & static_cast<std::underlying_type_t<Type>>(b)); } \
-  constexpr Type operator~(Type a) { return static_cast<Type>(~static_cast<std::underlying_type_t<Type>>(a)); } \
-  constexpr Type& operator|=(Type& a, Type b) { return a = a | b; }                                          \
+#define HATI_FLAGS(Type)                                                                                                   \
+  constexpr Type operator|(Type a, Type b) {                                                                               \
+    return static_cast<Type>(static_cast<std::underlying_type_t<Type>>(a) | static_cast<std::underlying_type_t<Type>>(b)); \
+  }                                                                                                                        \
+  constexpr Type operator&(Type a, Type b) {                                                                               \
+    return static_cast<Type>(static_cast<std::underlying_type_t<Type>>(a) & static_cast<std::underlying_type_t<Type>>(b)); \
+  }                                                                                                                        \
+  constexpr Type operator~(Type a) { return static_cast<Type>(~static_cast<std::underlying_type_t<Type>>(a)); }            \
+  constexpr Type& operator|=(Type& a, Type b) { return a = a | b; }                                                        \
   constexpr bool has(Type set, Type flags) { return (set & flags) == flags; }
 
 }  // namespace hati

@@ -10,7 +10,14 @@ namespace hati::linux {
 enum AddressFamily : u16 { kAfUnspecified = 0, kAfUnix = 1 };
 enum SocketType : u32 { kSockStream = 1, kSockDatagram = 2, kSockSequenced = 5, kSockNonBlock = 04000, kSockCloseOnExec = 02000000 };
 enum MessageFlags : u32 {
-  kMsgOob = 1, kMsgPeek = 2, kMsgControlTruncated = 8, kMsgTruncated = 0x20, kMsgDontWait = 0x40, kMsgEndOfRecord = 0x80, kMsgWaitAll = 0x100, kMsgNoSignal = 0x4000,
+  kMsgOob = 1,
+  kMsgPeek = 2,
+  kMsgControlTruncated = 8,
+  kMsgTruncated = 0x20,
+  kMsgDontWait = 0x40,
+  kMsgEndOfRecord = 0x80,
+  kMsgWaitAll = 0x100,
+  kMsgNoSignal = 0x4000,
   kMsgCloseOnExec = 0x40000000,
 };
 enum ShutdownHow : u32 { kShutRead = 0, kShutWrite = 1, kShutBoth = 2 };
@@ -58,9 +65,29 @@ struct UserCredentials {
 static_assert(sizeof(UserCredentials) == 12);
 
 enum SocketOption : i32 {
-  kSoReuseAddr = 2, kSoType = 3, kSoError = 4, kSoDontRoute = 5, kSoBroadcast = 6, kSoSndBuf = 7, kSoRcvBuf = 8, kSoKeepAlive = 9, kSoPriority = 12, kSoLinger = 13,
-  kSoReusePort = 15, kSoPassCred = 16, kSoPeerCred = 17, kSoRcvTimeO = 20, kSoSndTimeO = 21, kSoTimestamp = 29, kSoAcceptConn = 30, kSoSndBufForce = 32, kSoRcvBufForce = 33,
-  kSoPassSec = 34, kSoProtocol = 38, kSoDomain = 39, kSoPeerGroups = 59,
+  kSoReuseAddr = 2,
+  kSoType = 3,
+  kSoError = 4,
+  kSoDontRoute = 5,
+  kSoBroadcast = 6,
+  kSoSndBuf = 7,
+  kSoRcvBuf = 8,
+  kSoKeepAlive = 9,
+  kSoPriority = 12,
+  kSoLinger = 13,
+  kSoReusePort = 15,
+  kSoPassCred = 16,
+  kSoPeerCred = 17,
+  kSoRcvTimeO = 20,
+  kSoSndTimeO = 21,
+  kSoTimestamp = 29,
+  kSoAcceptConn = 30,
+  kSoSndBufForce = 32,
+  kSoRcvBufForce = 33,
+  kSoPassSec = 34,
+  kSoProtocol = 38,
+  kSoDomain = 39,
+  kSoPeerGroups = 59,
 };
 
 }  // namespace hati::linux

@@ -51,7 +51,16 @@ enum TerminalRequest : u32 {
 };
 
 // Packet mode (TIOCPKT) status bits.
-enum PacketBits : u8 { kPacketData = 0, kPacketFlushRead = 1, kPacketFlushWrite = 2, kPacketStop = 4, kPacketStart = 8, kPacketNoStop = 16, kPacketDoStop = 32, kPacketIoctl = 64 };
+enum PacketBits : u8 {
+  kPacketData = 0,
+  kPacketFlushRead = 1,
+  kPacketFlushWrite = 2,
+  kPacketStop = 4,
+  kPacketStart = 8,
+  kPacketNoStop = 16,
+  kPacketDoStop = 32,
+  kPacketIoctl = 64
+};
 
 // TIOCGSERIAL.
 struct SerialStruct {

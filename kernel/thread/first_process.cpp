@@ -38,7 +38,8 @@ Result<StartupHandle> give(Process& process, const char* name, Ref<Object> objec
 
 // As loaded if that is page aligned, else a copy.
 Result<Ref<Memory>> boot_image(Process& process, const BootInfo& boot) {
-  if (boot.initrd_offset == 0) return Memory::create_physical(process.quota(), PhysAddr{boot.initrd.begin}, page_ceil(boot.initrd_bytes), CacheMode::kWriteBack);
+  if (boot.initrd_offset == 0)
+    return Memory::create_physical(process.quota(), PhysAddr{boot.initrd.begin}, page_ceil(boot.initrd_bytes), CacheMode::kWriteBack);
   auto memory = TRY(Memory::create(process.quota(), boot.initrd_bytes));
   TRY(memory->write(0, initrd_of(boot).data(), boot.initrd_bytes));
   return memory;

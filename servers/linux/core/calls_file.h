@@ -64,7 +64,8 @@ SysResult<i64> sys_poll_now(Thread& thread, UserPtr<UserPollFd> fds, u32 count, 
 Task<SysResult<i64>> sys_poll(Thread& thread, UserPtr<UserPollFd> fds, u32 count, i32 timeout_ms);
 Task<SysResult<i64>> sys_ppoll(Thread& thread, UserPtr<UserPollFd> fds, u32 count, UserPtr<UserTimespec> time, UserPtr<const u64> mask, u64 mask_bytes);
 Task<SysResult<i64>> sys_select(Thread& thread, i32 limit, UserAddress read, UserAddress write, UserAddress except, UserPtr<UserTimeval> time);
-Task<SysResult<i64>> sys_pselect6(Thread& thread, i32 limit, UserAddress read, UserAddress write, UserAddress except, UserPtr<UserTimespec> time, UserPtr<const std::pair<u64, u64>> mask);
+Task<SysResult<i64>> sys_pselect6(Thread& thread, i32 limit, UserAddress read, UserAddress write, UserAddress except,
+                                  UserPtr<UserTimespec> time, UserPtr<const std::pair<u64, u64>> mask);
 
 // file/transfer_calls.cpp
 Task<SysResult<i64>> sys_sendfile(Thread& thread, Fd out, Fd in, UserPtr<i64> offset, u64 count);

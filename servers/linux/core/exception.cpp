@@ -10,8 +10,21 @@
 namespace hati::linux {
 namespace {
 
-enum Vector : u32 { kDivide = 0, kDebug = 1, kBreakpoint = 3, kOverflow = 4, kBound = 5, kInvalidOpcode = 6, kNotPresent = 11, kStackSegment = 12, kProtection = 13,
-                    kPageFault = 14, kFpu = 16, kAlignment = 17, kSimd = 19 };
+enum Vector : u32 {
+  kDivide = 0,
+  kDebug = 1,
+  kBreakpoint = 3,
+  kOverflow = 4,
+  kBound = 5,
+  kInvalidOpcode = 6,
+  kNotPresent = 11,
+  kStackSegment = 12,
+  kProtection = 13,
+  kPageFault = 14,
+  kFpu = 16,
+  kAlignment = 17,
+  kSimd = 19
+};
 
 // SDM volume 1, 8.5 and 11.5: the lowest unmasked exception wins, as fpu__exception_code() has it.
 i32 float_code(u32 raised) {

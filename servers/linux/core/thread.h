@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A Linux thread (task). Its life is the coroutine run(): resume the program, handle the trap, deliver signals, again. Fields without a lock are touched only by that
-// coroutine (the thread itself); fields guarded by lock() are read and changed by others.
+// A Linux thread (task). Its life is the coroutine run(): resume the program, handle the trap, deliver signals, again. Fields without a lock
+// are touched only by that coroutine (the thread itself); fields guarded by lock() are read and changed by others.
 #pragma once
 
 #include <atomic>

@@ -27,7 +27,8 @@ void trace_enter(Thread& thread, const char* name, const CallArguments& a) {
   std::string text;
   if (std::string_view(name).starts_with("open") || std::string_view(name) == "newfstatat") {
     if (auto path = thread.memory().get_string(a.value[1], 256)) text = *path;
-  } else if (std::string_view(name) == "execve" || std::string_view(name) == "stat" || std::string_view(name) == "access" || std::string_view(name) == "lstat") {
+  } else if (std::string_view(name) == "execve" || std::string_view(name) == "stat" || std::string_view(name) == "access" ||
+             std::string_view(name) == "lstat") {
     if (auto path = thread.memory().get_string(a.value[0], 256)) text = *path;
   }
   log_error("[{}] {}({:x}, {:x}, {:x}, {:x}, {:x}, {:x}) {}", thread.tid(), name, a.value[0], a.value[1], a.value[2], a.value[3], a.value[4], a.value[5], text);

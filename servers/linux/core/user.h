@@ -104,7 +104,8 @@ class IoBuffer {
   // Several; the ranges must outlive the buffer. The caller has checked that the sum does not overflow.
   IoBuffer(UserMemory memory, std::span<const Range> ranges);
   // The server's own memory.
-  explicit IoBuffer(std::span<u8> local) : memory_(kOwnSpace), single_{reinterpret_cast<u64>(local.data()), local.size()}, ranges_(&single_, 1), left_(local.size()) {}
+  explicit IoBuffer(std::span<u8> local)
+      : memory_(kOwnSpace), single_{reinterpret_cast<u64>(local.data()), local.size()}, ranges_(&single_, 1), left_(local.size()) {}
   IoBuffer(const IoBuffer&) = delete;
   IoBuffer& operator=(const IoBuffer&) = delete;
 

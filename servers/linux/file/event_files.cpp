@@ -150,7 +150,10 @@ SysResult<i64> install(Thread& thread, Ref<File> file, u32 flags) { return TRY(i
 SysResult<i64> sys_eventfd2(Thread& thread, u32 value, u32 flags) {
   constexpr u32 kSemaphore = 1;
   if ((flags & ~(kSemaphore | kOpenCloseOnExec | kOpenNonBlock)) != 0) return fail(Errno::kINVAL);
-  return install(thread, Ref<File>::adopt(std::make_unique<EventFile>(value, (flags & kSemaphore) != 0, kOpenReadWrite | (flags & kOpenNonBlock)).release()), flags);
+  return install(
+      thread,
+      Ref<File>::adopt(std::make_unique<EventFile>(value, (flags & kSemaphore) != 0, kOpenReadWrite | (flags & kOpenNonBlock)).release()),
+      flags);
 }
 
 SysResult<i64> sys_eventfd(Thread& thread, u32 value) { return sys_eventfd2(thread, value, 0); }

@@ -197,7 +197,8 @@ SysResult<SelectSets> get_sets(Thread& thread, usize words, UserAddress read, Us
 
 SysResult<> put_sets(Thread& thread, const SelectSets& sets) {
   for (int kind = 0; kind < 3; ++kind)
-    if (sets.address[kind] && !sets.ready[kind].empty()) TRY(thread.memory().write(sets.address[kind].address, sets.ready[kind].data(), sets.ready[kind].size() * 8));
+    if (sets.address[kind] && !sets.ready[kind].empty())
+      TRY(thread.memory().write(sets.address[kind].address, sets.ready[kind].data(), sets.ready[kind].size() * 8));
   return {};
 }
 

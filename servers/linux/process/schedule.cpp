@@ -179,7 +179,8 @@ SysResult<i64> sys_sched_setattr(Thread& thread, Pid pid, UserAddress address, u
   const Ref<Thread> target = TRY(find(thread, pid));
   constexpr u64 kFlagResetOnFork = 1;
   if ((a.flags & ~kFlagResetOnFork) != 0 || a.policy == kDeadline) return fail(Errno::kINVAL);
-  TRY(set_policy(thread, *target, a.policy | ((a.flags & kFlagResetOnFork) != 0 ? kResetOnFork : 0), static_cast<i32>(a.priority), std::clamp(a.nice, -20, 19)));
+  TRY(set_policy(thread, *target, a.policy | ((a.flags & kFlagResetOnFork) != 0 ? kResetOnFork : 0), static_cast<i32>(a.priority),
+                 std::clamp(a.nice, -20, 19)));
   return 0;
 }
 

@@ -14,7 +14,8 @@ SysResult<i64> sys_rt_sigaction(Thread& thread, i32 signal, UserPtr<const Signal
 SysResult<i64> sys_rt_sigprocmask(Thread& thread, i32 how, UserPtr<const SignalSet> set, UserPtr<SignalSet> old, u64 set_size);
 SysResult<i64> sys_rt_sigreturn(Thread& thread);
 SysResult<i64> sys_rt_sigpending(Thread& thread, UserAddress set, u64 set_size);
-Task<SysResult<i64>> sys_rt_sigtimedwait(Thread& thread, UserPtr<const SignalSet> set, UserPtr<SignalInfo> info, UserPtr<const KernelTimespec> timeout, u64 set_size);
+Task<SysResult<i64>> sys_rt_sigtimedwait(Thread& thread, UserPtr<const SignalSet> set, UserPtr<SignalInfo> info,
+                                         UserPtr<const KernelTimespec> timeout, u64 set_size);
 Task<SysResult<i64>> sys_rt_sigsuspend(Thread& thread, UserPtr<const SignalSet> set, u64 set_size);
 Task<SysResult<i64>> sys_pause(Thread& thread);
 SysResult<i64> sys_sigaltstack(Thread& thread, UserPtr<const SignalStack> stack, UserPtr<SignalStack> old);

@@ -340,7 +340,8 @@ SysResult<usize> SocketFile::read(IoContext& context, IoBuffer& to) {
   if (context.timed_out) return fail(Errno::kAGAIN);
   SysResult<UnixEnd::Received> received = end_->receive(to, 0);
   if (received) return received->bytes;
-  if (received.error() == Errno::kAGAIN && context.deadline == kNever && end_->receive_timeout_ns != 0) context.deadline = monotonic_ns() + end_->receive_timeout_ns;
+  if (received.error() == Errno::kAGAIN && context.deadline == kNever && end_->receive_timeout_ns != 0)
+    context.deadline = monotonic_ns() + end_->receive_timeout_ns;
   return fail(received.error());
 }
 
@@ -349,7 +350,8 @@ SysResult<usize> SocketFile::write(IoContext& context, IoBuffer& from) {
   Ancillary ancillary;
   if (context.thread != nullptr) ancillary.credentials = credentials_of(*context.thread);
   const SysResult<usize> sent = end_->send(from, std::move(ancillary), nullptr, context.whole);
-  if (!sent && sent.error() == Errno::kAGAIN && context.deadline == kNever && end_->send_timeout_ns != 0) context.deadline = monotonic_ns() + end_->send_timeout_ns;
+  if (!sent && sent.error() == Errno::kAGAIN && context.deadline == kNever && end_->send_timeout_ns != 0)
+    context.deadline = monotonic_ns() + end_->send_timeout_ns;
   return sent;
 }
 

@@ -6,7 +6,14 @@
 
 namespace hati::linux {
 
-enum AtFlags : u32 { kAtSymlinkNoFollow = 0x100, kAtEAccess = 0x200, kAtRemoveDir = 0x200, kAtSymlinkFollow = 0x400, kAtNoAutomount = 0x800, kAtEmptyPath = 0x1000 };
+enum AtFlags : u32 {
+  kAtSymlinkNoFollow = 0x100,
+  kAtEAccess = 0x200,
+  kAtRemoveDir = 0x200,
+  kAtSymlinkFollow = 0x400,
+  kAtNoAutomount = 0x800,
+  kAtEmptyPath = 0x1000
+};
 
 // For calls that follow links unless told otherwise.
 constexpr u32 walk_flags_of(u32 at_flags) {

@@ -79,7 +79,8 @@ Task<SysResult<i64>> change_mode(Thread& thread, Ref<Inode> inode, u32 mode) {
   // The set-group-ID bit only for members of the group (chmod(2)).
   const u32 group = inode->owner().gid;
   const Credentials& credentials = thread.cred();
-  if (!inode->is(kDirectory) && credentials.fsgid != group && !credentials.in_group(group) && !credentials.capable(kCapFsetid)) change.mode &= ~u32{kModeSetGid};
+  if (!inode->is(kDirectory) && credentials.fsgid != group && !credentials.in_group(group) && !credentials.capable(kCapFsetid))
+    change.mode &= ~u32{kModeSetGid};
   CO_TRY(co_await inode->set_attributes(change));
   co_return 0;
 }
@@ -223,7 +224,9 @@ Task<SysResult<i64>> sys_futimesat(Thread& thread, i32 dirfd, UserPtr<const char
   co_return co_await set_times(thread, dirfd, path, change, 0);
 }
 
-Task<SysResult<i64>> sys_utimes(Thread& thread, UserPtr<const char> path, UserPtr<const UserTimeval> times) { return sys_futimesat(thread, kAtFdCwd, path, times); }
+Task<SysResult<i64>> sys_utimes(Thread& thread, UserPtr<const char> path, UserPtr<const UserTimeval> times) {
+  return sys_futimesat(thread, kAtFdCwd, path, times);
+}
 
 Task<SysResult<i64>> sys_utime(Thread& thread, UserPtr<const char> path, UserPtr<const i64> times) {
   UserTimespec given[2] = {kNowTimes[0], kNowTimes[1]};

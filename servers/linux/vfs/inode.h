@@ -22,7 +22,16 @@ class FileLocks;
 class FileSystem;  // one mounted instance: a superblock
 class Pipe;
 
-enum FileType : u32 { kFifo = 0010000, kCharacterDevice = 0020000, kDirectory = 0040000, kBlockDevice = 0060000, kRegular = 0100000, kSymbolicLink = 0120000, kSocket = 0140000, kTypeMask = 0170000 };
+enum FileType : u32 {
+  kFifo = 0010000,
+  kCharacterDevice = 0020000,
+  kDirectory = 0040000,
+  kBlockDevice = 0060000,
+  kRegular = 0100000,
+  kSymbolicLink = 0120000,
+  kSocket = 0140000,
+  kTypeMask = 0170000
+};
 enum ModeBits : u32 { kModeSetUid = 04000, kModeSetGid = 02000, kModeSticky = 01000, kModePermissions = 07777 };
 
 struct Timespec {

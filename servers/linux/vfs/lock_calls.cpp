@@ -93,7 +93,12 @@ SysResult<RecordLock> lock_of(Thread& thread, const UserFlock& request, File& fi
   if (description && request.pid != 0) return fail(Errno::kINVAL);
   const auto [start, end] = TRY(range_of(request, file));
   const void* owner = description ? static_cast<const void*>(&file) : static_cast<const void*>(&thread.files());
-  return RecordLock{description ? LockKind::kDescription : LockKind::kPosix, request.type == kWriteLock, owner, description ? -1 : thread.process().pid, start, end};
+  return RecordLock{description ? LockKind::kDescription : LockKind::kPosix,
+                    request.type == kWriteLock,
+                    owner,
+                    description ? -1 : thread.process().pid,
+                    start,
+                    end};
 }
 
 SysResult<i64> report_conflict(Thread& thread, File& file, const RecordLock& wanted, UserFlock request, u64 address) {

@@ -11,7 +11,11 @@ std::atomic<i32> next_mount_id{1};
 }
 
 Mount::Mount(Ref<FileSystem> file_system, Ref<Dentry> root, std::string source, u32 flags)
-    : file_system_(std::move(file_system)), root_(std::move(root)), source_(std::move(source)), id_(next_mount_id.fetch_add(1, std::memory_order_relaxed)), flags_(flags) {
+    : file_system_(std::move(file_system)),
+      root_(std::move(root)),
+      source_(std::move(source)),
+      id_(next_mount_id.fetch_add(1, std::memory_order_relaxed)),
+      flags_(flags) {
   file_system_->mounts.fetch_add(1, std::memory_order_relaxed);
 }
 

@@ -9,7 +9,8 @@ namespace hati::linux {
 
 namespace {
 
-constexpr u32 kPerMount = kMountReadOnly | kMountNoSuid | kMountNoDev | kMountNoExec | kMountNoAccessTime | kMountNoDirAccessTime | kMountRelativeTime | kMountNoSymFollow;
+constexpr u32 kPerMount = kMountReadOnly | kMountNoSuid | kMountNoDev | kMountNoExec | kMountNoAccessTime | kMountNoDirAccessTime |
+                          kMountRelativeTime | kMountNoSymFollow;
 constexpr u32 kPropagation = kMountShared | kMountPrivate | kMountSlave | kMountUnbindable;
 
 // do_mount(): relatime is the default, unless noatime or strictatime is asked for.
@@ -76,7 +77,8 @@ SysResult<> mount_new(const std::string& type, const std::string& source, const 
 
 }  // namespace
 
-Task<SysResult<i64>> sys_mount(Thread& thread, UserPtr<const char> source, UserPtr<const char> target, UserPtr<const char> type, u64 flags64, UserAddress data) {
+Task<SysResult<i64>> sys_mount(Thread& thread, UserPtr<const char> source, UserPtr<const char> target, UserPtr<const char> type,
+                               u64 flags64, UserAddress data) {
   auto flags = static_cast<u32>(flags64);
   if ((flags & 0xffff0000) == 0xc0ed0000) flags &= 0xffff;  // MS_MGC_VAL of old programs
   const std::string type_name = CO_TRY(optional_string(thread, type, kPageSize));

@@ -192,7 +192,9 @@ Task<SysResult<Ref<File>>> open_temporary(Thread& thread, i32 dirfd, std::string
   Path directory = CO_TRY(co_await walk(thread, dirfd, std::move(path), kWalkFollow | kWalkDirectory));
   CO_TRY(may_create(thread, directory));
   Ref<Inode> inode = CO_TRY(co_await directory.inode()->make_temporary(new_node(thread, *directory.inode(), kRegular | (mode & kModePermissions))));
-  auto dentry = Ref<Dentry>::adopt(std::make_unique<Dentry>(directory.dentry, (flags & kOpenExclusive ? "!" : "#") + std::to_string(inode->attributes().inode), inode).release());
+  auto dentry = Ref<Dentry>::adopt(
+      std::make_unique<Dentry>(directory.dentry, (flags & kOpenExclusive ? "!" : "#") + std::to_string(inode->attributes().inode), inode)
+          .release());
   dentry->set_unlinked();
   co_return co_await open_place(thread, Path{directory.mount, std::move(dentry)}, flags & ~kOpenTemporary, true);
 }

@@ -17,7 +17,8 @@ namespace {
 SysResult<> add_defaults(TmpfsInode& root) {
   Ref<TmpfsInode> dev = root.child("dev");
   if (!dev) dev = TRY(root.add("dev", NewNode{.mode = kDirectory | 0755u}));
-  if (dev->is(kDirectory) && !dev->child("console")) (void)TRY(dev->add("console", NewNode{.mode = kCharacterDevice | 0600u, .device_number = make_device(5, 1)}));
+  if (dev->is(kDirectory) && !dev->child("console"))
+    (void)TRY(dev->add("console", NewNode{.mode = kCharacterDevice | 0600u, .device_number = make_device(5, 1)}));
   if (!root.child("root")) (void)TRY(root.add("root", NewNode{.mode = kDirectory | 0700u}));
   return {};
 }

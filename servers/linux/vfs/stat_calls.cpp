@@ -171,7 +171,8 @@ SysResult<i64> put_statfs(Thread& thread, UserPtr<UserStatfs> to, FileSystem& fi
   result.files_free = from.inodes_free;
   result.fs_id[0] = static_cast<i32>(file_system.device());
   result.name_max = static_cast<i64>(from.name_max);
-  result.flags = kValid | static_cast<i64>(mount_flags & (kMountReadOnly | kMountNoSuid | kMountNoDev | kMountNoExec | kMountNoAccessTime | kMountNoDirAccessTime));
+  result.flags = kValid | static_cast<i64>(mount_flags & (kMountReadOnly | kMountNoSuid | kMountNoDev | kMountNoExec | kMountNoAccessTime |
+                                                          kMountNoDirAccessTime));
   if ((mount_flags & kMountRelativeTime) != 0) result.flags |= kRelativeTime;
   TRY(thread.memory().put(to, result));
   return 0;

@@ -32,7 +32,9 @@ Ref<FileSystem> make() {
   const Ref<Inode> root = file_system->root();
   auto& directory = static_cast<TmpfsInode&>(*root);
   for (const Node& node : kNodes)
-    (void)directory.add(node.name, NewNode{.mode = kCharacterDevice | node.mode, .gid = node.major == 4 ? 5u : 0u, .device_number = make_device(node.major, node.minor)});
+    (void)directory.add(node.name, NewNode{.mode = kCharacterDevice | node.mode,
+                                           .gid = node.major == 4 ? 5u : 0u,
+                                           .device_number = make_device(node.major, node.minor)});
   for (const Link& link : kLinks) (void)directory.add(link.name, NewNode{.mode = kSymbolicLink | 0777}, link.target);
   (void)directory.add("pts", NewNode{.mode = kDirectory | 0755});
   (void)directory.add("shm", NewNode{.mode = kDirectory | 01777});

@@ -28,14 +28,49 @@ struct Flag {
   const char* name;
 };
 constexpr Flag kLeaf1[] = {
-    {&Leaf::edx, 0, "fpu"}, {&Leaf::edx, 1, "vme"}, {&Leaf::edx, 2, "de"}, {&Leaf::edx, 3, "pse"}, {&Leaf::edx, 4, "tsc"}, {&Leaf::edx, 5, "msr"},
-    {&Leaf::edx, 6, "pae"}, {&Leaf::edx, 7, "mce"}, {&Leaf::edx, 8, "cx8"}, {&Leaf::edx, 9, "apic"}, {&Leaf::edx, 11, "sep"}, {&Leaf::edx, 12, "mtrr"},
-    {&Leaf::edx, 13, "pge"}, {&Leaf::edx, 14, "mca"}, {&Leaf::edx, 15, "cmov"}, {&Leaf::edx, 16, "pat"}, {&Leaf::edx, 17, "pse36"}, {&Leaf::edx, 19, "clflush"},
-    {&Leaf::edx, 23, "mmx"}, {&Leaf::edx, 24, "fxsr"}, {&Leaf::edx, 25, "sse"}, {&Leaf::edx, 26, "sse2"}, {&Leaf::edx, 27, "ss"}, {&Leaf::edx, 28, "ht"},
-    {&Leaf::ecx, 0, "pni"}, {&Leaf::ecx, 1, "pclmulqdq"}, {&Leaf::ecx, 3, "monitor"}, {&Leaf::ecx, 9, "ssse3"}, {&Leaf::ecx, 12, "fma"}, {&Leaf::ecx, 13, "cx16"},
-    {&Leaf::ecx, 17, "pcid"}, {&Leaf::ecx, 19, "sse4_1"}, {&Leaf::ecx, 20, "sse4_2"}, {&Leaf::ecx, 21, "x2apic"}, {&Leaf::ecx, 22, "movbe"},
-    {&Leaf::ecx, 23, "popcnt"}, {&Leaf::ecx, 24, "tsc_deadline_timer"}, {&Leaf::ecx, 25, "aes"}, {&Leaf::ecx, 26, "xsave"}, {&Leaf::ecx, 28, "avx"},
-    {&Leaf::ecx, 29, "f16c"}, {&Leaf::ecx, 30, "rdrand"}, {&Leaf::ecx, 31, "hypervisor"},
+    {&Leaf::edx, 0, "fpu"},
+    {&Leaf::edx, 1, "vme"},
+    {&Leaf::edx, 2, "de"},
+    {&Leaf::edx, 3, "pse"},
+    {&Leaf::edx, 4, "tsc"},
+    {&Leaf::edx, 5, "msr"},
+    {&Leaf::edx, 6, "pae"},
+    {&Leaf::edx, 7, "mce"},
+    {&Leaf::edx, 8, "cx8"},
+    {&Leaf::edx, 9, "apic"},
+    {&Leaf::edx, 11, "sep"},
+    {&Leaf::edx, 12, "mtrr"},
+    {&Leaf::edx, 13, "pge"},
+    {&Leaf::edx, 14, "mca"},
+    {&Leaf::edx, 15, "cmov"},
+    {&Leaf::edx, 16, "pat"},
+    {&Leaf::edx, 17, "pse36"},
+    {&Leaf::edx, 19, "clflush"},
+    {&Leaf::edx, 23, "mmx"},
+    {&Leaf::edx, 24, "fxsr"},
+    {&Leaf::edx, 25, "sse"},
+    {&Leaf::edx, 26, "sse2"},
+    {&Leaf::edx, 27, "ss"},
+    {&Leaf::edx, 28, "ht"},
+    {&Leaf::ecx, 0, "pni"},
+    {&Leaf::ecx, 1, "pclmulqdq"},
+    {&Leaf::ecx, 3, "monitor"},
+    {&Leaf::ecx, 9, "ssse3"},
+    {&Leaf::ecx, 12, "fma"},
+    {&Leaf::ecx, 13, "cx16"},
+    {&Leaf::ecx, 17, "pcid"},
+    {&Leaf::ecx, 19, "sse4_1"},
+    {&Leaf::ecx, 20, "sse4_2"},
+    {&Leaf::ecx, 21, "x2apic"},
+    {&Leaf::ecx, 22, "movbe"},
+    {&Leaf::ecx, 23, "popcnt"},
+    {&Leaf::ecx, 24, "tsc_deadline_timer"},
+    {&Leaf::ecx, 25, "aes"},
+    {&Leaf::ecx, 26, "xsave"},
+    {&Leaf::ecx, 28, "avx"},
+    {&Leaf::ecx, 29, "f16c"},
+    {&Leaf::ecx, 30, "rdrand"},
+    {&Leaf::ecx, 31, "hypervisor"},
 };
 constexpr Flag kExtended[] = {
     {&Leaf::edx, 11, "syscall"}, {&Leaf::edx, 20, "nx"}, {&Leaf::edx, 22, "mmxext"}, {&Leaf::edx, 25, "fxsr_opt"}, {&Leaf::edx, 26, "pdpe1gb"},
@@ -43,10 +78,11 @@ constexpr Flag kExtended[] = {
     {&Leaf::ecx, 2, "svm"}, {&Leaf::ecx, 5, "abm"}, {&Leaf::ecx, 6, "sse4a"}, {&Leaf::ecx, 8, "3dnowprefetch"},
 };
 constexpr Flag kLeaf7[] = {
-    {&Leaf::ebx, 0, "fsgsbase"}, {&Leaf::ebx, 3, "bmi1"}, {&Leaf::ebx, 5, "avx2"}, {&Leaf::ebx, 7, "smep"}, {&Leaf::ebx, 8, "bmi2"}, {&Leaf::ebx, 9, "erms"},
-    {&Leaf::ebx, 10, "invpcid"}, {&Leaf::ebx, 14, "mpx"}, {&Leaf::ebx, 16, "avx512f"}, {&Leaf::ebx, 18, "rdseed"}, {&Leaf::ebx, 19, "adx"}, {&Leaf::ebx, 20, "smap"},
-    {&Leaf::ebx, 23, "clflushopt"}, {&Leaf::ebx, 24, "clwb"}, {&Leaf::ebx, 29, "sha_ni"}, {&Leaf::ecx, 2, "umip"}, {&Leaf::ecx, 3, "pku"}, {&Leaf::ecx, 22, "rdpid"},
-    {&Leaf::edx, 4, "fsrm"},
+    {&Leaf::ebx, 0, "fsgsbase"},    {&Leaf::ebx, 3, "bmi1"},    {&Leaf::ebx, 5, "avx2"},     {&Leaf::ebx, 7, "smep"},
+    {&Leaf::ebx, 8, "bmi2"},        {&Leaf::ebx, 9, "erms"},    {&Leaf::ebx, 10, "invpcid"}, {&Leaf::ebx, 14, "mpx"},
+    {&Leaf::ebx, 16, "avx512f"},    {&Leaf::ebx, 18, "rdseed"}, {&Leaf::ebx, 19, "adx"},     {&Leaf::ebx, 20, "smap"},
+    {&Leaf::ebx, 23, "clflushopt"}, {&Leaf::ebx, 24, "clwb"},   {&Leaf::ebx, 29, "sha_ni"},  {&Leaf::ecx, 2, "umip"},
+    {&Leaf::ecx, 3, "pku"},         {&Leaf::ecx, 22, "rdpid"},  {&Leaf::edx, 4, "fsrm"},
 };
 
 template <usize kCount>
@@ -93,10 +129,11 @@ std::string cpu_info() {
   const std::string flag_text = flags.take();
   Text text;
   for (u32 cpu = 0; cpu < cpus; ++cpu) {
-    text.print("processor\t: {}\nvendor_id\t: {}\ncpu family\t: {}\nmodel\t\t: {}\nmodel name\t: {}\nstepping\t: {}\n", cpu, std::string_view(vendor_id), family, model,
-               std::string_view(name), basic.eax & 15);
-    text.print("cpu MHz\t\t: {}.{:03}\nphysical id\t: 0\nsiblings\t: {}\ncore id\t\t: {}\ncpu cores\t: {}\napicid\t\t: {}\ninitial apicid\t: {}\n", info.tsc_hz / 1'000'000,
-               info.tsc_hz / 1000 % 1000, cpus, cpu, cpus, cpu, cpu);
+    text.print("processor\t: {}\nvendor_id\t: {}\ncpu family\t: {}\nmodel\t\t: {}\nmodel name\t: {}\nstepping\t: {}\n", cpu,
+               std::string_view(vendor_id), family, model, std::string_view(name), basic.eax & 15);
+    text.print(
+        "cpu MHz\t\t: {}.{:03}\nphysical id\t: 0\nsiblings\t: {}\ncore id\t\t: {}\ncpu cores\t: {}\napicid\t\t: {}\ninitial apicid\t: {}\n",
+        info.tsc_hz / 1'000'000, info.tsc_hz / 1000 % 1000, cpus, cpu, cpus, cpu, cpu);
     text.print("fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: {}\nwp\t\t: yes\nflags\t\t:{}\nbugs\t\t:\n", cpuid(0).eax, std::string_view(flag_text));
     text.print("bogomips\t: {}.{:02}\nclflush size\t: {}\ncache_alignment\t: 64\naddress sizes\t: {} bits physical, {} bits virtual\npower management:\n\n",
                info.tsc_hz / 500'000, info.tsc_hz / 5000 % 100, (basic.ebx >> 8 & 255) * 8, sizes.eax & 255, sizes.eax >> 8 & 255);

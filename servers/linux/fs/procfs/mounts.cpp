@@ -58,8 +58,9 @@ SysResult<std::string> mounts_text(const Subject& subject, Thread* reader) {
     const std::string point = mount_point(record.mount, root);
     if (point.empty()) continue;
     FileSystem& file_system = record.mount->file_system();
-    text.print("{} {} {} {}{} 0 0\n", std::string_view(escape(record.mount->source())), std::string_view(escape(point)), std::string_view(file_system.type_name()),
-               std::string_view(mount_options(*record.mount)), std::string_view(file_system.options()));
+    text.print("{} {} {} {}{} 0 0\n", std::string_view(escape(record.mount->source())), std::string_view(escape(point)),
+               std::string_view(file_system.type_name()), std::string_view(mount_options(*record.mount)),
+               std::string_view(file_system.options()));
   }
   return text.take();
 }

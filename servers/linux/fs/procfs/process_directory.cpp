@@ -39,7 +39,9 @@ bool is_gone(const Process& process) {
 class DescriptorDirectory final : public DirectoryNode {
  public:
   DescriptorDirectory(FileSystem& file_system, Subject subject, bool details)
-      : DirectoryNode(file_system, info_of(subject, details ? kFdinfoInode : kFdInode, kDirectory | (details ? 0555u : 0500u))), subject_(std::move(subject)), details_(details) {}
+      : DirectoryNode(file_system, info_of(subject, details ? kFdinfoInode : kFdInode, kDirectory | (details ? 0555u : 0500u))),
+        subject_(std::move(subject)),
+        details_(details) {}
 
   SysResult<Ref<Inode>> lookup_now(std::string_view name) override {
     i32 number = 0;
@@ -56,7 +58,9 @@ class DescriptorDirectory final : public DirectoryNode {
     if (!files) return result;
     for (Fd fd : files->list()) {
       const u64 there = kFirstPosition + static_cast<u64>(fd.value);
-      if (there >= position) result.push_back({std::to_string(fd.value), inode_of(subject_, kDescriptorInodes + static_cast<u64>(fd.value)), details_ ? kRegular : kSymbolicLink, there});
+      if (there >= position)
+        result.push_back({std::to_string(fd.value), inode_of(subject_, kDescriptorInodes + static_cast<u64>(fd.value)),
+                          details_ ? kRegular : kSymbolicLink, there});
     }
     return result;
   }
@@ -95,8 +99,9 @@ class DescriptorDirectory final : public DirectoryNode {
       std::string octal;
       for (u32 rest = flags; rest != 0; rest >>= 3) octal.insert(0, 1, static_cast<char>('0' + (rest & 7)));
       Text out;
-      out.print("pos:\t{}\nflags:\t0{}\nmnt_id:\t{}\nino:\t{}\n{}", file->position(), std::string_view(octal), file->path() != nullptr ? file->path()->mount->id() : 0,
-                file->inode() != nullptr ? file->inode()->attributes().inode : 0, std::string_view(file->info()));
+      out.print("pos:\t{}\nflags:\t0{}\nmnt_id:\t{}\nino:\t{}\n{}", file->position(), std::string_view(octal),
+                file->path() != nullptr ? file->path()->mount->id() : 0, file->inode() != nullptr ? file->inode()->attributes().inode : 0,
+                std::string_view(file->info()));
       return out.take();
     };
     return make_node<TextNode>(file_system(), info_of(subject_, kDescriptorInodes + (1 << 17) + static_cast<u64>(number), kRegular | 0444), text);

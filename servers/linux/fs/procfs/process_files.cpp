@@ -54,18 +54,22 @@ SysResult<std::string> limits(const Subject& subject, Thread*) {
     const char *name, *unit;
     int resource;
   };
-  static constexpr Row kRows[] = {
-      {"Max cpu time", "seconds", kLimitCpu}, {"Max file size", "bytes", kLimitFileSize}, {"Max data size", "bytes", kLimitData}, {"Max stack size", "bytes", kLimitStack},
-      {"Max core file size", "bytes", kLimitCore}, {"Max resident set", "bytes", kLimitResident}, {"Max processes", "processes", kLimitProcesses},
-      {"Max open files", "files", kLimitFiles}, {"Max locked memory", "bytes", kLimitMemlock}, {"Max address space", "bytes", kLimitAddressSpace},
-      {"Max file locks", "locks", kLimitLocks}, {"Max pending signals", "signals", kLimitSigPending}, {"Max msgqueue size", "bytes", kLimitMsgQueue},
-      {"Max nice priority", "", kLimitNice}, {"Max realtime priority", "", kLimitRtPriority}, {"Max realtime timeout", "us", kLimitRtTime}};
+  static constexpr Row kRows[] = {{"Max cpu time", "seconds", kLimitCpu},          {"Max file size", "bytes", kLimitFileSize},
+                                  {"Max data size", "bytes", kLimitData},          {"Max stack size", "bytes", kLimitStack},
+                                  {"Max core file size", "bytes", kLimitCore},     {"Max resident set", "bytes", kLimitResident},
+                                  {"Max processes", "processes", kLimitProcesses}, {"Max open files", "files", kLimitFiles},
+                                  {"Max locked memory", "bytes", kLimitMemlock},   {"Max address space", "bytes", kLimitAddressSpace},
+                                  {"Max file locks", "locks", kLimitLocks},        {"Max pending signals", "signals", kLimitSigPending},
+                                  {"Max msgqueue size", "bytes", kLimitMsgQueue},  {"Max nice priority", "", kLimitNice},
+                                  {"Max realtime priority", "", kLimitRtPriority}, {"Max realtime timeout", "us", kLimitRtTime}};
   Text text;
-  text.print("{:<25} {:<20} {:<20} {:<10}\n", std::string_view("Limit"), std::string_view("Soft Limit"), std::string_view("Hard Limit"), std::string_view("Units"));
+  text.print("{:<25} {:<20} {:<20} {:<10}\n", std::string_view("Limit"), std::string_view("Soft Limit"), std::string_view("Hard Limit"),
+             std::string_view("Units"));
   const auto shown = [](u64 value) { return value == kUnlimited ? std::string("unlimited") : std::to_string(value); };
   for (const Row& row : kRows) {
     const ResourceLimit limit = subject.process->limit_pair(row.resource);
-    text.print("{:<25} {:<20} {:<20} {:<10}\n", std::string_view(row.name), std::string_view(shown(limit.soft)), std::string_view(shown(limit.hard)), std::string_view(row.unit));
+    text.print("{:<25} {:<20} {:<20} {:<10}\n", std::string_view(row.name), std::string_view(shown(limit.soft)),
+               std::string_view(shown(limit.hard)), std::string_view(row.unit));
   }
   return text.take();
 }

@@ -25,8 +25,9 @@ void map_line(Text& text, const MappingDescription& mapping, const Path& root) {
     name = file_text(*mapping.file, root);
   }
   Text line;
-  line.print("{:08x}-{:08x} {}{}{}{} {:08x} {:02x}:{:02x} {} ", info.address, info.address + info.bytes, letter(Protection::kRead, 'r'), letter(Protection::kWrite, 'w'),
-             letter(Protection::kExecute, 'x'), has(info.flags, MapFlags::kShared) ? 's' : 'p', offset, device >> 8 & 0xfff, (device & 0xff) | (device >> 12 & 0xfff00), inode);
+  line.print("{:08x}-{:08x} {}{}{}{} {:08x} {:02x}:{:02x} {} ", info.address, info.address + info.bytes, letter(Protection::kRead, 'r'),
+             letter(Protection::kWrite, 'w'), letter(Protection::kExecute, 'x'), has(info.flags, MapFlags::kShared) ? 's' : 'p', offset,
+             device >> 8 & 0xfff, (device & 0xff) | (device >> 12 & 0xfff00), inode);
   std::string start = line.take();
   if (!name.empty() && start.size() < kNameColumn) start.append(kNameColumn - start.size(), ' ');
   text.print("{}{}\n", std::string_view(start), std::string_view(name));

@@ -99,7 +99,8 @@ void id_lines(Text& text, const Subject& subject, const Snapshot& snapshot) {
   const Tid tid = subject.whole ? subject.process->pid : subject.thread->tid();
   text.print("Name:\t{}\n", std::string_view(subject.thread->comm()));
   if (fs) text.print("Umask:\t0{}{}{}\n", fs->umask() >> 6 & 7, fs->umask() >> 3 & 7, fs->umask() & 7);
-  text.print("State:\t{}\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t0\n", std::string_view(state_name(snapshot.state)), subject.process->pid, tid, snapshot.parent);
+  text.print("State:\t{}\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t0\n", std::string_view(state_name(snapshot.state)),
+             subject.process->pid, tid, snapshot.parent);
   text.print("Uid:\t{}\t{}\t{}\t{}\nGid:\t{}\t{}\t{}\t{}\n", cred->uid, cred->euid, cred->suid, cred->fsuid, cred->gid, cred->egid, cred->sgid, cred->fsgid);
   text.print("FDSize:\t{}\nGroups:\t", files ? files->slot_count() : 0);
   for (u32 group : cred->groups) text.print("{} ", group);
@@ -160,15 +161,16 @@ SysResult<std::string> stat_text(const Subject& subject, Thread* reader) {
   const auto shown = [&](u64 address) { return detail ? address : 0; };
   const bool realtime = policy == 1 || policy == 2;
   Text text;
-  text.print("{} ({}) {} {} {} {} {} {} 4194560 ", subject.whole ? subject.process->pid : subject.thread->tid(), std::string_view(subject.thread->comm()), s.state, s.parent,
-             s.group, s.session, s.terminal, s.foreground);
+  text.print("{} ({}) {} {} {} {} {} {} 4194560 ", subject.whole ? subject.process->pid : subject.thread->tid(),
+             std::string_view(subject.thread->comm()), s.state, s.parent, s.group, s.session, s.terminal, s.foreground);
   text.print("{} {} {} {} {} {} {} {} ", s.usage.minor_faults, s.children.minor_faults, s.usage.major_faults, s.children.major_faults, s.usage.user_ns / kTick,
              s.usage.system_ns / kTick, s.children.user_ns / kTick, s.children.system_ns / kTick);
   text.print("{} {} {} 0 {} {} {} {} ", realtime ? -1 - priority : 20 + nice, nice, std::max<usize>(s.threads.size(), 1), subject.thread->start_time() / kTick,
              s.space.virtual_bytes, s.space.resident_bytes / kPageSize, subject.process->limit(kLimitResident));
   const Mm::Layout& l = s.layout;
-  text.print("{} {} {} 0 0 {} {} {} {} 0 0 0 {} 0 {} {} 0 0 0 ", shown(l.code_start), shown(l.code_end), shown(l.stack_start), s.pending & 0x7fffffff, s.blocked & 0x7fffffff,
-             s.ignored & 0x7fffffff, s.caught & 0x7fffffff, s.exit_signal, realtime ? priority : 0, policy);
+  text.print("{} {} {} 0 0 {} {} {} {} 0 0 0 {} 0 {} {} 0 0 0 ", shown(l.code_start), shown(l.code_end), shown(l.stack_start),
+             s.pending & 0x7fffffff, s.blocked & 0x7fffffff, s.ignored & 0x7fffffff, s.caught & 0x7fffffff, s.exit_signal,
+             realtime ? priority : 0, policy);
   text.print("{} {} {} {} {} {} {} {}\n", shown(l.data_start), shown(l.data_end), shown(l.brk_start), shown(l.arguments_start), shown(l.arguments_end),
              shown(l.environment_start), shown(l.environment_end), s.state == 'Z' ? subject.process->exit_status : 0);
   return text.take();
@@ -179,7 +181,8 @@ SysResult<std::string> statm_text(const Subject& subject, Thread* reader) {
   const u64 code = s.layout.code_end - s.layout.code_start, data = s.layout.data_end - s.layout.data_start + s.layout.brk - s.layout.brk_start;
   Text text;
   text.print("{} {} {} {} 0 {} 0\n", s.space.virtual_bytes / kPageSize, s.space.resident_bytes / kPageSize,
-             (s.space.resident_bytes - std::min(s.space.resident_bytes, s.space.private_bytes)) / kPageSize, (code + kPageSize - 1) / kPageSize, data / kPageSize);
+             (s.space.resident_bytes - std::min(s.space.resident_bytes, s.space.private_bytes)) / kPageSize,
+             (code + kPageSize - 1) / kPageSize, data / kPageSize);
   return text.take();
 }
 
@@ -195,9 +198,10 @@ SysResult<std::string> status_text(const Subject& subject, Thread* reader) {
   id_lines(text, subject, s);
   if (s.mm) memory_lines(text, s);
   text.print("Threads:\t{}\nSigQ:\t{}/{}\n", std::max<usize>(s.threads.size(), 1), s.queued, subject.process->limit(kLimitSigPending));
-  text.print("SigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\nSigIgn:\t{:016x}\nSigCgt:\t{:016x}\n", s.pending, s.shared_pending, s.blocked, s.ignored, s.caught);
-  text.print("CapInh:\t{:016x}\nCapPrm:\t{:016x}\nCapEff:\t{:016x}\nCapBnd:\t{:016x}\nCapAmb:\t{:016x}\n", cred->inheritable, cred->permitted, cred->effective, cred->bounding,
-             cred->ambient);
+  text.print("SigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\nSigIgn:\t{:016x}\nSigCgt:\t{:016x}\n", s.pending, s.shared_pending,
+             s.blocked, s.ignored, s.caught);
+  text.print("CapInh:\t{:016x}\nCapPrm:\t{:016x}\nCapEff:\t{:016x}\nCapBnd:\t{:016x}\nCapAmb:\t{:016x}\n", cred->inheritable,
+             cred->permitted, cred->effective, cred->bounding, cred->ambient);
   text.print("NoNewPrivs:\t{}\nSeccomp:\t0\nSeccomp_filters:\t0\n", cred->no_new_privileges ? 1 : 0);
   mask_lines(text, affinity, subject.process->world.cpu_count);
   text.print("voluntary_ctxt_switches:\t{}\nnonvoluntary_ctxt_switches:\t{}\n", s.usage.voluntary_switches, s.usage.involuntary_switches);

@@ -47,12 +47,14 @@ class Root final : public DirectoryNode {
     for (const RootFile& file : root_files()) {
       ++inode;
       if (name == file.name)
-        return make_node<TextNode>(file_system(), NodeInfo{inode, kRegular | file.mode}, [&file](Thread* reader) -> SysResult<std::string> { return file.read(reader); });
+        return make_node<TextNode>(file_system(), NodeInfo{inode, kRegular | file.mode},
+                                   [&file](Thread* reader) -> SysResult<std::string> { return file.read(reader); });
     }
     for (const RootLink& link : kLinks) {
       ++inode;
       if (name == link.name)
-        return make_node<LinkNode>(file_system(), NodeInfo{inode, kSymbolicLink | 0777}, [&link](Thread* reader) -> SysResult<std::string> { return link.target(reader); });
+        return make_node<LinkNode>(file_system(), NodeInfo{inode, kSymbolicLink | 0777},
+                                   [&link](Thread* reader) -> SysResult<std::string> { return link.target(reader); });
     }
     return fail(Errno::kNOENT);
   }

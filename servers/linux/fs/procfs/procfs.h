@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// procfs (proc(5)): the state of the system and of each process as text. Nothing is stored: directories are computed from the process table, files are written when
-// they are read. Formats are those of Linux 6.1. Options: hidepid=0 only.
+// procfs (proc(5)): the state of the system and of each process as text. Nothing is stored: directories are computed from the process table,
+// files are written when they are read. Formats are those of Linux 6.1. Options: hidepid=0 only.
 #pragma once
 
 #include "servers/linux/vfs/inode.h"

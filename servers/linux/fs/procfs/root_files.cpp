@@ -70,8 +70,9 @@ std::string stat(Thread*) {
     cpu_line(text, info.busy_ns[cpu], info.idle_ns[cpu]);
   }
   World& world = World::get();
-  text.print("intr {}\nctxt {}\nbtime {}\nprocesses {}\nprocs_running {}\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n", info.interrupts, info.context_switches,
-             world.wall_offset() / static_cast<i64>(kNsPerSecond), world.forks.load(), std::max(1u, info.running + info.runnable));
+  text.print("intr {}\nctxt {}\nbtime {}\nprocesses {}\nprocs_running {}\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
+             info.interrupts, info.context_switches, world.wall_offset() / static_cast<i64>(kNsPerSecond), world.forks.load(),
+             std::max(1u, info.running + info.runnable));
   return text.take();
 }
 
@@ -108,7 +109,8 @@ std::string version(Thread*) {
 
 std::string file_systems(Thread*) {
   Text text;
-  for (const FileSystemType& type : file_system_types()) text.print("{}\t{}\n", std::string_view(type.needs_device ? "" : "nodev"), std::string_view(type.name));
+  for (const FileSystemType& type : file_system_types())
+    text.print("{}\t{}\n", std::string_view(type.needs_device ? "" : "nodev"), std::string_view(type.name));
   return text.take();
 }
 
@@ -125,8 +127,8 @@ std::string devices(Thread*) {
 std::string vmstat(Thread*) {
   const SystemInfo info = system_info();
   Text text;
-  text.print("nr_free_pages {}\nnr_file_pages {}\nnr_shmem {}\npgfault {}\npgmajfault 0\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\n", info.memory_free / kPageSize,
-             info.memory_cache / kPageSize, info.memory_cache / kPageSize, info.page_faults);
+  text.print("nr_free_pages {}\nnr_file_pages {}\nnr_shmem {}\npgfault {}\npgmajfault 0\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\n",
+             info.memory_free / kPageSize, info.memory_cache / kPageSize, info.memory_cache / kPageSize, info.page_faults);
   return text.take();
 }
 

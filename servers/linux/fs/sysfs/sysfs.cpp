@@ -79,7 +79,8 @@ SysResult<Ref<Inode>> find(FileSystem& file_system, std::string path) {
     const SysEntry& entry = kEntries[i];
     if (entry.path == path) {
       const auto read = entry.read;
-      return proc::make_node<proc::TextNode>(file_system, NodeInfo{kFiles + i, kRegular | 0444u}, [read](Thread*) -> SysResult<std::string> { return read() + "\n"; });
+      return proc::make_node<proc::TextNode>(file_system, NodeInfo{kFiles + i, kRegular | 0444u},
+                                             [read](Thread*) -> SysResult<std::string> { return read() + "\n"; });
     }
     if (entry.path.size() > path.size() && entry.path.starts_with(path) && entry.path[path.size()] == '/')
       return proc::make_node<SysDirectory>(file_system, path + "/", kDirectories + i);

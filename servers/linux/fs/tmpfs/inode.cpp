@@ -153,7 +153,9 @@ void TmpfsInode::remove_now(std::string_view name) {
 
 Task<SysResult<Ref<Inode>>> TmpfsInode::create(std::string name, NewNode node) { co_return make(name, node, {}); }
 Task<SysResult<Ref<Inode>>> TmpfsInode::make_directory(std::string name, NewNode node) { co_return make(name, node, {}); }
-Task<SysResult<Ref<Inode>>> TmpfsInode::make_symbolic_link(std::string name, std::string target, NewNode node) { co_return make(name, node, std::move(target)); }
+Task<SysResult<Ref<Inode>>> TmpfsInode::make_symbolic_link(std::string name, std::string target, NewNode node) {
+  co_return make(name, node, std::move(target));
+}
 
 Task<SysResult<Ref<Inode>>> TmpfsInode::make_temporary(NewNode node) {
   Ref<TmpfsInode> inode = CO_TRY(make({}, node, {}));

@@ -85,7 +85,8 @@ SysResult<TmpfsOptions> parse_tmpfs_options(std::string_view text, TmpfsOptions 
 Tmpfs::Tmpfs(const char* type_name, const TmpfsOptions& options) : type_name_(type_name), options_(options) {
   page_limit_ = options.size_given ? (options.size == 0 ? ~u64{0} : options.size / kPageSize) : memory_pages() / 2;
   inode_limit_ = options.inodes_given ? (options.inodes == 0 ? ~u64{0} : options.inodes) : memory_pages() / 2;
-  root_ = Ref<TmpfsInode>::adopt(std::make_unique<TmpfsInode>(*this, NewNode{.mode = kDirectory | options.mode, .uid = options.uid, .gid = options.gid}).release());
+  root_ = Ref<TmpfsInode>::adopt(
+      std::make_unique<TmpfsInode>(*this, NewNode{.mode = kDirectory | options.mode, .uid = options.uid, .gid = options.gid}).release());
 }
 
 SysResult<Ref<FileSystem>> Tmpfs::mount(std::string_view options) {
