@@ -73,9 +73,26 @@ inline constexpr u32 kRelocationRelative = 8;  // R_X86_64_RELATIVE
 
 // Auxiliary vector types (psABI 3.4.3 and getauxval(3)).
 enum Aux : u64 {
-  kAuxEnd = 0, kAuxProgramHeaders = 3, kAuxProgramEntryBytes = 4, kAuxProgramCount = 5, kAuxPageSize = 6, kAuxBase = 7, kAuxFlags = 8,
-  kAuxEntry = 9, kAuxUserId = 11, kAuxEffectiveUserId = 12, kAuxGroupId = 13, kAuxEffectiveGroupId = 14, kAuxPlatform = 15,
-  kAuxHardware = 16, kAuxClockTicks = 17, kAuxSecure = 23, kAuxRandom = 25, kAuxHardware2 = 26, kAuxFileName = 31, kAuxVdso = 33,
+  kAuxEnd = 0,
+  kAuxProgramHeaders = 3,
+  kAuxProgramEntryBytes = 4,
+  kAuxProgramCount = 5,
+  kAuxPageSize = 6,
+  kAuxBase = 7,
+  kAuxFlags = 8,
+  kAuxEntry = 9,
+  kAuxUserId = 11,
+  kAuxEffectiveUserId = 12,
+  kAuxGroupId = 13,
+  kAuxEffectiveGroupId = 14,
+  kAuxPlatform = 15,
+  kAuxHardware = 16,
+  kAuxClockTicks = 17,
+  kAuxSecure = 23,
+  kAuxRandom = 25,
+  kAuxHardware2 = 26,
+  kAuxFileName = 31,
+  kAuxVdso = 33,
   kAuxMinimumSignalStack = 51,
 };
 

@@ -16,7 +16,10 @@ namespace {
 std::vector<u8> small_program() {
   std::vector<u8> bytes(0x2000);
   elf::Header header{};
-  std::memcpy(header.magic, "\x7f" "ELF", 4);
+  std::memcpy(header.magic,
+              "\x7f"
+              "ELF",
+              4);
   header.file_class = 2;
   header.byte_order = 1;
   header.type = elf::kShared;

@@ -165,8 +165,8 @@ class AddressSpace : public Object {
   arch::SpaceContext context;
 
  protected:
-  // class ProcessSpace final : public AddressSpace (kernel/thread) has the Process as a member, passes its address here (it is only stored),
-  // lives in an ObjectCache of its own (release_storage) and calls initialize() before anybody else sees it.
+  // Process (kernel/thread) derives from it, lives in an ObjectCache of its own (release_storage) and calls initialize() before anybody
+  // else sees it. `process` is only stored.
   AddressSpace(SpaceFlags flags, Ref<Quota> quota, Process* process)
       : Object(kType), flags_(flags), quota_(std::move(quota)), process_(process) {}
   // Root table. `supervisor`: of a supervised space; if it is attached, its slot is shared. kNoMemory.
@@ -206,7 +206,7 @@ class AddressSpace : public Object {
   bool in_range(u64 address, u64 bytes) const {
     return address >= first_address() && address < end_address() && bytes <= end_address() - address;
   }
-  Mapping* find(u64 address) HATI_REQUIRES(lock_);       // that contains the address, or nullptr
+  Mapping* find(u64 address) HATI_REQUIRES(lock_);  // that contains the address, or nullptr
   Mapping* find_from(u64 address) HATI_REQUIRES(lock_);  // the first that ends above it, or nullptr
   Mapping* next(Mapping& mapping) HATI_REQUIRES(lock_);
   Mapping* previous(Mapping& mapping) HATI_REQUIRES(lock_);
@@ -221,7 +221,7 @@ class AddressSpace : public Object {
   Result<Mapping*> make_mapping(u64 start, u64 end, const Mapping* like) HATI_REQUIRES(lock_);
   void insert(Mapping& mapping) HATI_REQUIRES(lock_);
   void erase(Mapping& mapping) HATI_REQUIRES(lock_);
-  Result<> cut(u64 address) HATI_REQUIRES(lock_);         // a mapping begins here or none contains it
+  Result<> cut(u64 address) HATI_REQUIRES(lock_);  // a mapping begins here or none contains it
   Result<> split_large(u64 address) HATI_REQUIRES(lock_);  // no large page contains the address in its middle
   void merge(Mapping& mapping) HATI_REQUIRES(lock_);
   bool join(Mapping& left, Mapping& right) HATI_REQUIRES(lock_);
@@ -240,7 +240,8 @@ class AddressSpace : public Object {
 
   // address_space_clone.cpp
   Result<> clone_mapping(Mapping& mapping, AddressSpace& target, FlushBatch& batch, u64& budget) HATI_NO_THREAD_SAFETY_ANALYSIS;
-  Result<u32> clone_table(Mapping& mapping, AddressSpace& target, PhysAddr source, u64 start, u64 end, FlushBatch& batch) HATI_NO_THREAD_SAFETY_ANALYSIS;
+  Result<u32> clone_table(Mapping& mapping, AddressSpace& target, PhysAddr source, u64 start, u64 end,
+                          FlushBatch& batch) HATI_NO_THREAD_SAFETY_ANALYSIS;
   Result<> clone_pages(Mapping& mapping, AddressSpace& target, FlushBatch& batch, u64& budget) HATI_NO_THREAD_SAFETY_ANALYSIS;
 
   // address_space_fault.cpp
@@ -259,7 +260,8 @@ class AddressSpace : public Object {
   // The byte at `address` in the direct map, faulted in.
   Result<u8*> reach(u64 address, bool write) HATI_REQUIRES(lock_);
   Result<u8*> reach_slowly(u64 address, bool write) HATI_REQUIRES(lock_);
-  static Result<u64> copy_between(AddressSpace& to_space, u64 to, AddressSpace& from_space, u64 from, u64 bytes) HATI_NO_THREAD_SAFETY_ANALYSIS;
+  static Result<u64> copy_between(AddressSpace& to_space, u64 to, AddressSpace& from_space, u64 from,
+                                  u64 bytes) HATI_NO_THREAD_SAFETY_ANALYSIS;
 
   const SpaceFlags flags_;
   const Ref<Quota> quota_;
@@ -274,9 +276,9 @@ class AddressSpace : public Object {
   Mapping* recent_ HATI_GUARDED_BY(lock_) = nullptr;  // the last one that find() returned
   u32 mapping_count_ HATI_GUARDED_BY(lock_) = 0;
   bool cloning_ HATI_GUARDED_BY(lock_) = false;  // a clone_into() this space has been begun
-  u64 clone_next_ HATI_GUARDED_BY(lock_) = 0;    // it continues here
-  u64 search_top_ HATI_GUARDED_BY(lock_) = 0;    // of the last search
-  u64 search_from_ HATI_GUARDED_BY(lock_) = 0;   // between here and search_top_ no free range is larger than search_skipped_; 0: not known
+  u64 clone_next_ HATI_GUARDED_BY(lock_) = 0;  // it continues here
+  u64 search_top_ HATI_GUARDED_BY(lock_) = 0;  // of the last search
+  u64 search_from_ HATI_GUARDED_BY(lock_) = 0;  // between here and search_top_ no free range is larger than search_skipped_; 0: not known
   u64 search_skipped_ HATI_GUARDED_BY(lock_) = 0;
   u64 virtual_bytes_ HATI_GUARDED_BY(lock_) = 0;
   u64 private_pages_ HATI_GUARDED_BY(lock_) = 0;

@@ -168,12 +168,13 @@ void AddressSpace::enter_around(Mapping& mapping, u64 page, const Table::Slot& s
   u64* entries = phys_to_virt<u64>(slot.table);
   const u64 bits = entry_bits(mapping, mapping.shared());
   u32 count = 0;
-  mapping.memory->for_present((mapping.offset + (start - mapping.start)) >> kPageShift, (end - start) >> kPageShift, [&](u64 i, PhysAddr frame) {
-    u64& entry = entries[level_index(start + (i << kPageShift), 0)];
-    if (entry != 0) return;
-    entry = frame.value | bits;
-    ++count;
-  });
+  mapping.memory->for_present((mapping.offset + (start - mapping.start)) >> kPageShift, (end - start) >> kPageShift,
+                              [&](u64 i, PhysAddr frame) {
+                                u64& entry = entries[level_index(start + (i << kPageShift), 0)];
+                                if (entry != 0) return;
+                                entry = frame.value | bits;
+                                ++count;
+                              });
   frames.page(slot.table).live += count;
   shared_pages_ += count;
 }

@@ -252,7 +252,8 @@ void AddressSpace::protect_mapping(Mapping& mapping, Protection protection, Flus
   table(batch).update(mapping.start, mapping.end, [&](u64 address, u64 entry, u32 level) HATI_NO_THREAD_SAFETY_ANALYSIS {
     u64 allowed = most;
     // Write access comes back at once only where a fault would grant it without copying or making a page.
-    const bool sole = level != 0 || (Pte::Private::is_set(entry) && frames.page(Pte::frame(entry)).references.load(std::memory_order_acquire) == 1);
+    const bool sole =
+        level != 0 || (Pte::Private::is_set(entry) && frames.page(Pte::frame(entry)).references.load(std::memory_order_acquire) == 1);
     const bool shared_page = mapping.shared() && Pte::frame(entry) != zero_page();
     if (!sole && !shared_page) allowed &= ~Pte::Write::kMask;
     const u64 changed = (entry & ~rights) | allowed;

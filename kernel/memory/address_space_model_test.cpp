@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Random operation sequences on three spaces and three Memory objects, against a model that knows one word per page. After each operation a few
+// Random operation sequences on three spaces and three Memory objects, against a model that knows one word per page. After each
+// operation a few
 // words are compared, now and then everything, including what the page tables claim about frames. Processors come and go, and take their
 // shootdown interrupts late.
 #include <gtest/gtest.h>
@@ -63,7 +64,8 @@ class Model : public ::testing::TestWithParam<u32> {
     return {page, 1 + pick(most)};
   }
   Protection protection() {
-    const Protection choices[] = {Protection::kNone, Protection::kRead, Protection::kRead | Protection::kWrite, Protection::kRead | Protection::kWrite};
+    const Protection choices[] = {Protection::kNone, Protection::kRead, Protection::kRead | Protection::kWrite,
+                                  Protection::kRead | Protection::kWrite};
     return choices[pick(4)];
   }
 
@@ -173,8 +175,14 @@ class Model : public ::testing::TestWithParam<u32> {
     const Range r = range();
     const u64 to = pick(kPages - r.count);
     if (to < r.page + r.count && r.page < to + r.count) return;
-    const MoveRequest request{.address = kBase + r.page * kPageSize, .old_bytes = r.count * kPageSize, .new_bytes = r.count * kPageSize,
-                              .new_address = kBase + to * kPageSize, .flags = MapFlags::kFixed, .may_move = 1, .keep_old = 0, .reserved = 0};
+    const MoveRequest request{.address = kBase + r.page * kPageSize,
+                              .old_bytes = r.count * kPageSize,
+                              .new_bytes = r.count * kPageSize,
+                              .new_address = kBase + to * kPageSize,
+                              .flags = MapFlags::kFixed,
+                              .may_move = 1,
+                              .keep_old = 0,
+                              .reserved = 0};
     if (!finish([&] { return spaces_[s]->move(request); })) return;  // not one mapping: nothing has changed
     std::map<u64, ModelPage> moved;
     for (u64 i = 0; i < r.count; ++i) {
@@ -268,11 +276,17 @@ class Model : public ::testing::TestWithParam<u32> {
     const u32 s = pick(kSpaces);
     last_ = pick(24);
     switch (last_) {
-      case 0: case 1: case 2: case 3: return map(s);
-      case 4: case 5: return unmap(s);
-      case 6: case 7: return protect(s);
+      case 0:
+      case 1:
+      case 2:
+      case 3: return map(s);
+      case 4:
+      case 5: return unmap(s);
+      case 6:
+      case 7: return protect(s);
       case 8: return discard(s);
-      case 9: case 10: return move(s);
+      case 9:
+      case 10: return move(s);
       case 11: return pick(4) == 0 ? clone(s) : void();
       case 12: return pick(3) == 0 ? resize() : void();
       case 13: return punch();

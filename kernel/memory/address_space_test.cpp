@@ -184,8 +184,14 @@ TEST_F(AddressSpaceTest, StacksGrowDownToTheirLimit) {
 TEST_F(AddressSpaceTest, MovesAndResizes) {
   ASSERT_TRUE(space_->map(anonymous(kBase, 4 * kPageSize)));
   for (u64 i = 0; i < 4; ++i) ASSERT_TRUE(space_->write<u64>(kBase + i * kPageSize, i + 1));
-  MoveRequest grow{.address = kBase, .old_bytes = 4 * kPageSize, .new_bytes = 6 * kPageSize, .new_address = 0, .flags = MapFlags::kNone,
-                   .may_move = 0, .keep_old = 0, .reserved = 0};
+  MoveRequest grow{.address = kBase,
+                   .old_bytes = 4 * kPageSize,
+                   .new_bytes = 6 * kPageSize,
+                   .new_address = 0,
+                   .flags = MapFlags::kNone,
+                   .may_move = 0,
+                   .keep_old = 0,
+                   .reserved = 0};
   EXPECT_EQ(*space_->move(grow), kBase);
   ASSERT_TRUE(space_->map(anonymous(kBase + 6 * kPageSize, kPageSize, MapFlags::kFixed, Protection::kRead)));
   grow.old_bytes = 6 * kPageSize;
@@ -198,13 +204,25 @@ TEST_F(AddressSpaceTest, MovesAndResizes) {
   EXPECT_EQ(*space_->read<u64>(moved + 7 * kPageSize), 0u);
   EXPECT_EQ(space_->read<u64>(kBase).error(), Error::kBadAddress);
 
-  MoveRequest keep{.address = moved, .old_bytes = 2 * kPageSize, .new_bytes = 2 * kPageSize, .new_address = kBase, .flags = MapFlags::kFixed,
-                   .may_move = 1, .keep_old = 1, .reserved = 0};
+  MoveRequest keep{.address = moved,
+                   .old_bytes = 2 * kPageSize,
+                   .new_bytes = 2 * kPageSize,
+                   .new_address = kBase,
+                   .flags = MapFlags::kFixed,
+                   .may_move = 1,
+                   .keep_old = 1,
+                   .reserved = 0};
   EXPECT_EQ(*space_->move(keep), kBase);
   EXPECT_EQ(*space_->read<u64>(kBase), 1u);
   EXPECT_EQ(*space_->read<u64>(moved), 0u);
-  MoveRequest shrink{.address = moved, .old_bytes = 8 * kPageSize, .new_bytes = kPageSize, .new_address = 0, .flags = MapFlags::kNone,
-                     .may_move = 1, .keep_old = 0, .reserved = 0};
+  MoveRequest shrink{.address = moved,
+                     .old_bytes = 8 * kPageSize,
+                     .new_bytes = kPageSize,
+                     .new_address = 0,
+                     .flags = MapFlags::kNone,
+                     .may_move = 1,
+                     .keep_old = 0,
+                     .reserved = 0};
   EXPECT_EQ(*space_->move(shrink), moved);
   EXPECT_EQ(space_->read<u64>(moved + kPageSize).error(), Error::kBadAddress);
 }
@@ -228,14 +246,19 @@ TEST_F(AddressSpaceTest, CopiesBetweenSpacesAndObjects) {
   for (usize i = 0; i < data.size(); ++i) data[i] = static_cast<u8>(i * 7 + i / 4096);
   ASSERT_TRUE(space_->copy_out(kBase + 100, data.data(), data.size()));
   const u64 limit = 40 * kPageSize - 0x456;
-  EXPECT_EQ(*AddressSpace::copy({.space = other.get(), .address = kBase + 0x123456}, {.space = space_.get(), .address = kBase + 100}, data.size()), limit);
+  EXPECT_EQ(*AddressSpace::copy({.space = other.get(), .address = kBase + 0x123456}, {.space = space_.get(), .address = kBase + 100},
+                                data.size()),
+            limit);
   ASSERT_TRUE(other->copy_in(kBase + 0x123456, back.data(), limit));
   EXPECT_EQ(std::memcmp(data.data(), back.data(), limit), 0);
-  EXPECT_EQ(*AddressSpace::copy({.memory = memory.get(), .address = 50}, {.space = space_.get(), .address = kBase + 100}, data.size()), data.size());
-  EXPECT_EQ(*AddressSpace::copy({.space = space_.get(), .address = kBase}, {.memory = memory.get(), .address = 50}, data.size()), data.size());
+  EXPECT_EQ(*AddressSpace::copy({.memory = memory.get(), .address = 50}, {.space = space_.get(), .address = kBase + 100}, data.size()),
+            data.size());
+  EXPECT_EQ(*AddressSpace::copy({.space = space_.get(), .address = kBase}, {.memory = memory.get(), .address = 50}, data.size()),
+            data.size());
   ASSERT_TRUE(space_->copy_in(kBase, back.data(), data.size()));
   EXPECT_EQ(data, back);
-  EXPECT_EQ(AddressSpace::copy({.space = other.get(), .address = 0}, {.space = space_.get(), .address = kBase}, 8).error(), Error::kBadAddress);
+  EXPECT_EQ(AddressSpace::copy({.space = other.get(), .address = 0}, {.space = space_.get(), .address = kBase}, 8).error(),
+            Error::kBadAddress);
 }
 
 TEST_F(AddressSpaceTest, LargePagesAppearAndSplit) {

@@ -23,7 +23,10 @@ constexpr u64 kStackTop = kServerEnd - (u64{1} << 20);
 std::vector<u8> program() {
   std::vector<u8> bytes(0x3000);
   elf::Header header{};
-  std::memcpy(header.magic, "\x7f" "ELF", 4);
+  std::memcpy(header.magic,
+              "\x7f"
+              "ELF",
+              4);
   header.file_class = 2;
   header.byte_order = 1;
   header.type = elf::kShared;
@@ -67,7 +70,8 @@ TEST(ElfLoader, BuildsTheInitialStack) {
   const LoadedProgram loaded = *load_program(*space, bytes, kBase);
   const std::string_view arguments[] = {"init", "second"}, environment[] = {"A=b"};
   const StartupHandle handles[] = {{"clock", 7}, {"resource", 9}};
-  InitialStack stack{.top = kStackTop, .bytes = 1 << 20, .arguments = arguments, .environment = environment, .handles = handles, .hardware2 = 2};
+  InitialStack stack{
+      .top = kStackTop, .bytes = 1 << 20, .arguments = arguments, .environment = environment, .handles = handles, .hardware2 = 2};
   const u64 pointer = *build_stack(*space, loaded, stack);
   EXPECT_EQ(pointer % 16, 0u);
   const auto text = [&](u64 at) {

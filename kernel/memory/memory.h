@@ -64,7 +64,8 @@ class Memory final : public Object, private Deferred {
   // Pages of all anonymous Memory objects, for SystemInfo::memory_cache.
   static u64 total_resident_bytes() { return total_pages_.load(std::memory_order_relaxed) << kPageShift; }
 
-  // For AddressSpace. `index`: page number; kNotFound beyond the end. A hole is the zero frame if `make` is false: for reading only, not for
+  // For AddressSpace. `index`: page number; kNotFound beyond the end. A hole is the zero frame if `make` is false: for reading only, not
+  // for
   // mapping.
   struct PageView {
     PhysAddr frame;
@@ -118,8 +119,8 @@ class Memory final : public Object, private Deferred {
   const Kind kind_;
   CacheMode cache_mode_ = CacheMode::kWriteBack;
   bool device_ = false;
-  u8 order_ = 0;        // kContiguous
-  PhysAddr base_{};     // kPhysical, kContiguous
+  u8 order_ = 0;  // kContiguous
+  PhysAddr base_{};  // kPhysical, kContiguous
   Charge charge_;
   Ref<Quota> quota_;
   std::atomic<u64> bytes_;  // written under pages_lock_

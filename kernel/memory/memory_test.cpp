@@ -21,7 +21,7 @@ class MemoryTest : public ::testing::Test {
   void SetUp() override {
     testing::make_arena();
     testing::be_cpu(0);
-    testing::machine.ipis = {};
+    for (auto& pending : testing::machine.ipis) pending = 0;
   }
 };
 
@@ -77,7 +77,8 @@ TEST_F(MemoryTest, IsSparse) {
 TEST_F(MemoryTest, DiscardClearsParts) {
   const auto memory = *Memory::create(nullptr, 4 * kPageSize);
   std::vector<u8> ones(4 * kPageSize, 1), back(4 * kPageSize);
-  for (const auto [offset, bytes] : {std::pair<u64, u64>{10, 20}, {kPageSize - 5, 10}, {100, 3 * kPageSize}, {kPageSize, kPageSize}, {0, 1}}) {
+  for (const auto [offset, bytes] :
+       {std::pair<u64, u64>{10, 20}, {kPageSize - 5, 10}, {100, 3 * kPageSize}, {kPageSize, kPageSize}, {0, 1}}) {
     ASSERT_EQ(*memory->write(0, ones.data(), ones.size()), ones.size());
     ASSERT_TRUE(finish([&] { return memory->discard(offset, bytes); }));
     ASSERT_EQ(*memory->read(0, back.data(), back.size()), back.size());
@@ -150,7 +151,8 @@ TEST_F(MemoryTest, FramesAreHeldUntilTheLastProcessorHasFlushed) {
   space->context.active_cpus = 0;
 }
 
-// A page of an object that is gone, and a private page whose last owner is another space, may still be reached by a processor that owes a flush.
+// A page of an object that is gone, and a private page whose last owner is another space, may still be reached by a processor that owes
+// a flush.
 TEST_F(MemoryTest, FramesOfOthersAreHeldToo) {
   const auto parent = TestSpace::make(), child = TestSpace::make();
   auto memory = *Memory::create(nullptr, kPageSize);
@@ -165,7 +167,7 @@ TEST_F(MemoryTest, FramesOfOthersAreHeldToo) {
   parent->context.active_cpus = 0b11;
   const u64 free_before = frames.free_bytes();
   ASSERT_TRUE(parent->unmap(0x10000, kPageSize));  // the child is the only owner now
-  ASSERT_TRUE(child->unmap(0x10000, kPageSize));   // nobody but a late processor
+  ASSERT_TRUE(child->unmap(0x10000, kPageSize));  // nobody but a late processor
   ASSERT_TRUE(parent->unmap(0x20000, kPageSize));  // the object goes with its mapping
   EXPECT_EQ(frames.free_bytes() / kPageSize - free_before / kPageSize, 0u);
   testing::be_cpu(1);

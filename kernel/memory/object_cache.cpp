@@ -15,7 +15,8 @@ constexpr u32 kSlotUnit = 16;
 
 Result<void*> SlabCache::allocate() {
   CpuFront& front = fronts_.local();
-  if (front.first == nullptr) [[unlikely]] TRY(refill(front));
+  if (front.first == nullptr) [[unlikely]]
+    TRY(refill(front));
   FreeSlot* slot = front.first;
   front.first = slot->next;
   --front.count;
@@ -27,7 +28,8 @@ void SlabCache::free(void* memory) {
   auto* slot = static_cast<FreeSlot*>(memory);
   slot->next = front.first;
   front.first = slot;
-  if (++front.count >= kFrontMax) [[unlikely]] drain(front);
+  if (++front.count >= kFrontMax) [[unlikely]]
+    drain(front);
 }
 
 Result<> SlabCache::refill(CpuFront& front) {

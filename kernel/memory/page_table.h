@@ -63,7 +63,8 @@ class PageTable {
     }
   }
 
-  // The slot for a page (level 0) or a large page (level 1), tables made as needed. At level 0 a large page in the way is returned as it is.
+  // The slot for a page (level 0) or a large page (level 1), tables made as needed. At level 0 a large page in the way is returned as it
+  // is.
   Result<Slot> make(u64 address, u32 level = 0) {
     Slot slot = find(address);
     return extend(address, slot, level);

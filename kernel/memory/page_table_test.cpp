@@ -116,7 +116,8 @@ TEST_F(PageTableTest, NeverShowsAThirdTranslation) {
     const u64 region = kRegions[random() % std::size(kRegions)];
     const u64 page = pages_[random() % pages_.size()];
     switch (random() % 5) {
-      case 0: case 1:
+      case 0:
+      case 1:
         check([&] {
           auto slot = *table().make(page);
           if (slot.level == 0) table().set(slot, (random() % 1000 << 21) | Pte::Private::kMask | rights[random() % 3]);
@@ -137,9 +138,7 @@ TEST_F(PageTableTest, NeverShowsAThirdTranslation) {
       case 4: {
         const bool whole = random() % 4 == 0;
         const u64 start = whole ? region : page, end = whole ? region + kLargePageSize : page + kPageSize;
-        check([&] {
-          table().update(start, end, [&](u64, u64 entry, u32 level) -> u64 { return level != 0 && !whole ? entry : 0; });
-        });
+        check([&] { table().update(start, end, [&](u64, u64 entry, u32 level) -> u64 { return level != 0 && !whole ? entry : 0; }); });
         break;
       }
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Root tables that are ready for use: the kernel's half filled in, the lower half empty. A process that ends leaves its root to the next one,
+// Root tables that are ready for use: the kernel's half filled in, the lower half empty. A process that ends leaves its root to the next
+// one,
 // which saves clearing and copying a page per fork.
 #pragma once
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A processor acknowledges by flushing with lock_ held: whatever was requested before it took the lock had changed its page tables before, so
+// A processor acknowledges by flushing with lock_ held: whatever was requested before it took the lock had changed its page tables
+// before, so
 // the flush covers it, and requests made later have larger numbers. When all entries of `batches_` are in use, a request joins the newest.
 #include "kernel/memory/shootdown.h"
 
@@ -96,7 +97,8 @@ u64 Shootdown::without_idle(u64 cpus) {
 
 void Shootdown::free(FrameList& list) {
   const bool announced = announced_.load(std::memory_order_seq_cst) != 0;  // first: an announced batch becomes an outstanding one
-  if (!announced && outstanding_.load(std::memory_order_seq_cst) == 0) [[likely]] return list.free_all();
+  if (!announced && outstanding_.load(std::memory_order_seq_cst) == 0) [[likely]]
+    return list.free_all();
   u64 cpus = 0, asked = 0;
   {
     Guard guard(lock_);

@@ -151,7 +151,7 @@ class Shootdown {
   void flush_for(u64 bit) HATI_REQUIRES(lock_);
   void take_done_waiters(Waiters& out) HATI_REQUIRES(lock_);
 
-  std::atomic<u32> announced_{0};    // batches between before_release() and submit()
+  std::atomic<u32> announced_{0};  // batches between before_release() and submit()
   std::atomic<u32> outstanding_{0};  // entries of batches_ in use; written under lock_
 
   Spinlock lock_;

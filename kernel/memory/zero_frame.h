@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The one frame of zeroes that stands in, read-only, for anonymous pages that were read before they were written. Never freed, never counted.
+// The one frame of zeroes that stands in, read-only, for anonymous pages that were read before they were written. Never freed, never
+// counted.
 #pragma once
 
 #include "base/types.h"

@@ -4,8 +4,7 @@
 #pragma once
 
 #include <array>
-#include <functional>
-#include <vector>
+#include <atomic>
 
 #include "kernel/arch/arch.h"
 #include "kernel/memory/frames.h"
@@ -23,9 +22,8 @@ void make_arena();
 // The simulated machine's side of what kernel/memory asks of arch.
 struct Machine {
   u32 cpus = 4;
-  u64 invalidated_pages = 0, invalidated_all = 0;
-  std::array<u64, kCpusMax> ipis{};                  // pending shootdown interrupts
-  std::vector<std::function<void()>> invalidate_hooks;
+  std::atomic<u64> invalidated_pages{0}, invalidated_all{0};
+  std::array<std::atomic<u64>, kCpusMax> ipis{};  // pending shootdown interrupts
 };
 extern Machine machine;
 

@@ -38,12 +38,14 @@ void measure_faults() {
   report("unmap 256 pages, per page", ticks([] { call(Call::kSpaceUnmap, kOwnSpace, kArea, 256 * kPageSize); }), 256);
   report("map + unmap of an untouched page", ticks([] {
            for (u32 i = 0; i < 32; ++i) map(kArea, kPageSize), call(Call::kSpaceUnmap, kOwnSpace, kArea, kPageSize);
-         }), 32);
+         }),
+         32);
   map(kArea, 4 * kPageSize);
   write_pages(kArea, 4);
   report("protect of 4 pages", ticks([] {
            for (u32 i = 0; i < 32; ++i) call(Call::kSpaceProtect, kOwnSpace, kArea, 4 * kPageSize, 1 + 2 * (i & 1));
-         }), 32);
+         }),
+         32);
   constexpr u64 kLarge = 8 * kLargePageSize;
   map(kArea, kLarge);
   report("walk through 16 MiB, per page", ticks([] { write_pages(kArea, kLarge / kPageSize); }), kLarge / kPageSize);
@@ -64,11 +66,13 @@ void measure_fork() {
              call(Call::kSpaceTerminate, child, 0);
              call(Call::kHandleClose, child);
              for (u32 i = 0; i < 8; ++i) call(Call::kNull);
-           }), 1);
+           }),
+           1);
   }
   SpaceInfo info{};
   call(Call::kSpaceInfo, kOwnSpace, &info);
-  Line() << "resident pages: " << static_cast<i64>(info.resident_bytes / kPageSize) << ", table pages: " << static_cast<i64>(info.page_table_bytes / kPageSize);
+  Line() << "resident pages: " << static_cast<i64>(info.resident_bytes / kPageSize)
+         << ", table pages: " << static_cast<i64>(info.page_table_bytes / kPageSize);
 }
 
 void measure_copies() {
@@ -77,11 +81,13 @@ void measure_copies() {
   u64 word = 0;
   report("copy of 8 bytes", ticks([&] {
            for (u32 i = 0; i < 64; ++i) call(Call::kCopy, kOwnSpace, kArea + 8 * i, kOwnSpace, &word, 8);
-         }), 64);
+         }),
+         64);
   report("copy of 64 KiB", ticks([&] { call(Call::kCopy, kOwnSpace, kArea, kOwnSpace, kArea + 32 * kPageSize, 65536); }), 1);
   report("null call", ticks([&] {
            for (u32 i = 0; i < 64; ++i) call(Call::kNull);
-         }), 64);
+         }),
+         64);
   SystemInfo info{};
   call(Call::kSystemInfo, &info);
   Line() << "memory: total " << static_cast<i64>(info.memory_total >> 10) << " KiB, free " << static_cast<i64>(info.memory_free >> 10)

@@ -62,12 +62,8 @@ struct Area {
   void step() {
     const u64 page = random(kAreaPages), count = 1 + random(kAreaPages - page < 12 ? kAreaPages - page : 12);
     switch (random(10)) {
-      case 0:
-        check(map(at(page), count * kPageSize) >= 0, "map");
-        return set(page, count, 0);
-      case 1:
-        check(call(Call::kSpaceUnmap, kOwnSpace, at(page), count * kPageSize) == 0, "unmap");
-        return set(page, count, kGone);
+      case 0: check(map(at(page), count * kPageSize) >= 0, "map"); return set(page, count, 0);
+      case 1: check(call(Call::kSpaceUnmap, kOwnSpace, at(page), count * kPageSize) == 0, "unmap"); return set(page, count, kGone);
       case 2:
         call(Call::kSpaceDiscard, kOwnSpace, at(page), count * kPageSize);  // an error at holes; the rest is done
         for (u64 i = page; i < page + count; ++i)
@@ -128,9 +124,10 @@ extern "C" [[noreturn]] void memory_stress_main(const u64* stack) {
   call(Call::kSpaceUnmap, kOwnSpace, kArea, kThreads * kAreaPages * kPageSize);
   for (u32 i = 0; i < 1000; ++i) call(Call::kThreadYield);
   call(Call::kSystemInfo, &after);
-  check(after.memory_free + (3 << 20) > before.memory_free, "memory is lost: KiB", static_cast<i64>(before.memory_free - after.memory_free) >> 10);
-  Line() << "memory stress: " << static_cast<i64>(failures.load()) << " failures on " << static_cast<i64>(after.cpu_count) << " processors, "
-         << static_cast<i64>((before.memory_free - after.memory_free) >> 10) << " KiB more in use";
+  check(after.memory_free + (3 << 20) > before.memory_free, "memory is lost: KiB",
+        static_cast<i64>(before.memory_free - after.memory_free) >> 10);
+  Line() << "memory stress: " << static_cast<i64>(failures.load()) << " failures on " << static_cast<i64>(after.cpu_count)
+         << " processors, " << static_cast<i64>((before.memory_free - after.memory_free) >> 10) << " KiB more in use";
   const PowerAction action = failures.load() == 0 ? PowerAction::kOff : PowerAction::kPanic;
   call(Call::kPower, startup_handle(stack, kStartupResource), action, 1);
   for (;;) call(Call::kThreadExit, 1);

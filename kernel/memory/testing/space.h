@@ -32,8 +32,16 @@ auto finish(F&& call) {
 
 inline MapRequest anonymous(u64 address, u64 bytes, MapFlags flags = MapFlags::kFixed,
                             Protection protection = Protection::kRead | Protection::kWrite) {
-  return {.address = address, .bytes = bytes, .protection = protection, .flags = flags, .memory = kNoHandle, .max_protection = 7,
-          .offset = 0, .tag = 0, .search_top = 0, .grow_limit = 0};
+  return {.address = address,
+          .bytes = bytes,
+          .protection = protection,
+          .flags = flags,
+          .memory = kNoHandle,
+          .max_protection = 7,
+          .offset = 0,
+          .tag = 0,
+          .search_top = 0,
+          .grow_limit = 0};
 }
 
 }  // namespace hati::testing
