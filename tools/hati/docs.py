@@ -73,7 +73,7 @@ def _enum_table(text: str, name: str, head: str) -> list[str]:
 
 def kernel_interface() -> str:
     call, ring, objects = ((ABI / name).read_text() for name in ("call.h", "ring.h", "object.h"))
-    error, thread = (ABI / "error.h").read_text(), (ABI / "thread.h").read_text()
+    error, thread = (ROOT / "base" / "error.h").read_text(), (ABI / "thread.h").read_text()
     lines = ["# The kernel's interface", "", "Generated from the headers in `abi/` by `./hati docs`; do not edit.", "",
              "## Objects", "", head_comment(objects), "", *_enum_table(objects, "ObjectType", "type"),
              "## Rights", "", "Per handle; they can only shrink. A call that needs a right which the handle lacks gives `kNoRight`.", "",
