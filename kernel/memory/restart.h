@@ -3,7 +3,7 @@
 // calls"). It never leaves the kernel: the dispatcher sets the instruction pointer back instead of returning it.
 #pragma once
 
-#include "abi/error.h"
+#include "base/error.h"
 
 namespace hati {
 

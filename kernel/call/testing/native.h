@@ -3,7 +3,7 @@
 #pragma once
 
 #include "abi/call.h"
-#include "abi/error.h"
+#include "base/error.h"
 #include "abi/ring.h"
 #include "abi/startup.h"
 #include "abi/thread.h"

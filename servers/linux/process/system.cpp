@@ -8,7 +8,7 @@
 #include "servers/linux/process/process.h"
 #include "servers/linux/process/exit.h"
 #include "servers/linux/process/random.h"
-#include "servers/linux/process/version.h"
+#include "servers/linux/core/version.h"
 
 namespace hati::linux {
 namespace {
@@ -35,8 +35,8 @@ SysResult<i64> sys_uname(Thread& thread, UserPtr<KernelUtsname> to) {
   KernelUtsname uts;
   put_text(uts.system, "Linux");
   put_text(uts.node, names.node);
-  put_text(uts.release, kKernelRelease);
-  put_text(uts.version, kKernelVersion);
+  put_text(uts.release, kRelease);
+  put_text(uts.version, kVersion);
   put_text(uts.machine, "x86_64");
   put_text(uts.domain, names.domain);
   TRY(thread.memory().put(to, uts));
