@@ -19,7 +19,7 @@ constexpr u32 kServerSlot = level_index(kServerBase, kRootLevel);
 
 Result<PhysAddr> TableAccess::allocate() {
   const PhysAddr table = TRY(frames.allocate(0, flags_ | FrameFlags::kZeroed));
-  frames.page(table).state = PageState::kTable;
+  frames.page(table).set_state(PageState::kTable);
   state_->bytes += kPageSize;
   return table;
 }

@@ -106,7 +106,7 @@ FaultResult AddressSpace::set_private(Mapping& mapping, Table::Slot& slot, PhysA
   }
   Page& page = frames.page(frame);
   page.references.store(1, std::memory_order_relaxed);
-  page.state = PageState::kPrivate;
+  page.set_state(PageState::kPrivate);
   count_private(1);
   u64 bits = entry_bits(mapping, true) | kWritten | Pte::Private::kMask;
   bits &= ~(Pte::Device::kMask | Pte::CacheDisable::kMask | Pte::WriteThrough::kMask);
@@ -190,7 +190,7 @@ bool AddressSpace::try_large(Mapping& mapping, u64 page, Table::Slot& slot, Flus
   if (!below && !above) return false;
   const auto block = frames.allocate(kOrderMax, frame_flags() | FrameFlags::kZeroed);
   if (!block) return false;
-  frames.page(*block).state = PageState::kPrivate;
+  frames.page(*block).set_state(PageState::kPrivate);
   count_private(kTableEntries);
   pages.set(slot, block->value | entry_bits(mapping, true) | kWritten | Pte::Private::kMask | Pte::Large::kMask);
   return true;

@@ -161,7 +161,7 @@ Result<> AddressSpace::split_large(u64 address) {
   for (u64 i = 0; i < kTableEntries; ++i) {
     Page& page = frames.page(block + i * kPageSize);
     page.references.store(1, std::memory_order_relaxed);
-    page.state = PageState::kPrivate;
+    page.set_state(PageState::kPrivate);
     page.order = 0;
   }
   TRY(pages.split(slot));

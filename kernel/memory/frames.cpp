@@ -75,7 +75,7 @@ Result<PhysAddr> Frames::allocate_single(FrameFlags flags) {
     return fail(Error::kNoMemory);
   }
   Page& page = pages_[frame];
-  page.state = PageState::kUsed;
+  page.set_state(PageState::kUsed);
   page.order = 0;
   page.live = 0;
   const PhysAddr address{u64{frame} << kPageShift};
@@ -93,7 +93,7 @@ Result<PhysAddr> Frames::allocate_block(u32 order, FrameFlags flags) {
     if (frame == kNone) return fail(Error::kNoMemory);
   }
   Page& page = pages_[frame];
-  page.state = PageState::kUsed;
+  page.set_state(PageState::kUsed);
   page.order = static_cast<u8>(order);
   page.live = 0;
   const PhysAddr address{u64{frame} << kPageShift};
@@ -105,14 +105,14 @@ Result<PhysAddr> Frames::allocate_block(u32 order, FrameFlags flags) {
 void Frames::free(PhysAddr block, u32 order) {
   const auto frame = static_cast<u32>(block.frame());
   Page& page = pages_[frame];
-  HATI_ASSERT(page.state > PageState::kCached);
+  HATI_ASSERT(page.state() > PageState::kCached);
   if (order != 0) {
     Guard guard(lock_);
     free_frames_.fetch_add(u64{1} << order, std::memory_order_relaxed);
     give_block(frame, order);
     return;
   }
-  page.state = PageState::kCached;
+  page.set_state(PageState::kCached);
   CpuCache& cache = caches_.local();
   if (cache.count == kCacheSize) drain(cache.frames, cache.count);
   cache.frames[cache.count++] = frame;
@@ -122,8 +122,8 @@ void Frames::free_zeroed(PhysAddr frame) {
   CpuCache& cache = caches_.local();
   if (cache.zeroed_count == kCacheSize) return free(frame);
   Page& page = pages_[frame.frame()];
-  HATI_ASSERT(page.state > PageState::kCached);
-  page.state = PageState::kCached;
+  HATI_ASSERT(page.state() > PageState::kCached);
+  page.set_state(PageState::kCached);
   cache.zeroed[cache.zeroed_count++] = static_cast<u32>(frame.frame());
 }
 
@@ -150,7 +150,7 @@ bool Frames::refill(CpuCache& cache, FrameFlags flags) {
     const u32 frame = take_block(order);
     if (frame == kNone) break;
     for (u32 i = 0; i < u32{1} << order; ++i) {
-      pages_[frame + i].state = PageState::kCached;
+      pages_[frame + i].set_state(PageState::kCached);
       cache.frames[cache.count++] = frame + i;
     }
     available = free_frames_.load(std::memory_order_relaxed);
@@ -182,7 +182,7 @@ u32 Frames::take_block(u32 order) {
     const u32 frame = heads_[found];
     unlink(frame, found);
     for (; found > order; --found) push(frame + (u32{1} << (found - 1)), found - 1);
-    pages_[frame].state = PageState::kUsed;
+    pages_[frame].set_state(PageState::kUsed);
     free_frames_.fetch_sub(u64{1} << order, std::memory_order_relaxed);
     return frame;
   }
@@ -220,7 +220,7 @@ void Frames::open_frames(u32 first, u32 end) {
 void Frames::give_block(u32 frame, u32 order) {
   while (order < kOrderMax) {
     const u32 buddy = frame ^ (u32{1} << order);
-    if (pages_[buddy].state != PageState::kFree || pages_[buddy].order != order) break;
+    if (pages_[buddy].state() != PageState::kFree || pages_[buddy].order != order) break;
     unlink(buddy, order);
     frame = std::min(frame, buddy);
     ++order;
@@ -230,7 +230,7 @@ void Frames::give_block(u32 frame, u32 order) {
 
 void Frames::push(u32 frame, u32 order) {
   Page& page = pages_[frame];
-  page.state = PageState::kFree;
+  page.set_state(PageState::kFree);
   page.order = static_cast<u8>(order);
   page.previous = kNone;
   page.next = heads_[order];
@@ -245,7 +245,7 @@ void Frames::unlink(u32 frame, u32 order) {
   else
     pages_[page.previous].next = page.next;
   if (page.next != kNone) pages_[page.next].previous = page.previous;
-  page.state = PageState::kReserved;
+  page.set_state(PageState::kReserved);
 }
 
 }  // namespace hati

@@ -29,8 +29,13 @@ struct Page {
   std::atomic<u32> references;  // private pages: page tables that refer to it. Slabs: first free slot
   u16 live;                     // tables: entries that are not zero. Slabs: objects in use
   u8 order;                     // of the block that begins here
-  PageState state;
+  // Written by the owner without a lock. The allocator looks at the states of a block's neighbours, whoever owns them: only its own lock
+  // makes a frame kFree or takes that away, so it can tell a free neighbour from all others.
+  std::atomic<PageState> state_now;
   u32 next, previous;           // frame numbers: lists of free blocks, of slabs, of frames waiting for a shootdown
+
+  PageState state() const { return state_now.load(std::memory_order_relaxed); }
+  void set_state(PageState state) { state_now.store(state, std::memory_order_relaxed); }
 };
 static_assert(sizeof(Page) == 16);
 

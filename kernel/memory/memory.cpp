@@ -82,7 +82,7 @@ Result<Memory::PageView> Memory::page(u64 index, bool make) {
   Charge charge = TRY(Charge::make(quota_, kPageSize, 0));
   Frame frame = TRY(Frame::allocate(0, FrameFlags::kZeroed));
   TRY(pages_.insert(index, frame.address()));
-  frames.page(frame.address()).state = PageState::kMemory;
+  frames.page(frame.address()).set_state(PageState::kMemory);
   total_pages_.fetch_add(1, std::memory_order_relaxed);
   charge.keep();
   return PageView{frame.release()};

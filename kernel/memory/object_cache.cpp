@@ -68,7 +68,7 @@ void SlabCache::drain(CpuFront& front) {
 Result<> SlabCache::add_slab() {
   const PhysAddr base = TRY(frames.allocate(order_, FrameFlags::kServer));
   Page& page = frames.page(base);
-  page.state = PageState::kSlab;
+  page.set_state(PageState::kSlab);
   page.live = 0;
   FreeSlot* next = nullptr;
   for (u32 i = slots_per_slab(); i-- != 0;) {
@@ -87,7 +87,7 @@ Result<> SlabCache::add_slab() {
 void SlabCache::return_slot(FreeSlot* slot) {
   const PhysAddr base{virt_to_phys(slot).value & ~((kPageSize << order_) - 1)};
   Page& page = frames.page(base);
-  HATI_ASSERT(page.state == PageState::kSlab && page.live != 0);
+  HATI_ASSERT(page.state() == PageState::kSlab && page.live != 0);
   const u32 first = page.references.load(std::memory_order_relaxed);
   slot->next = first == 0 ? nullptr : phys_to_virt<FreeSlot>(base + u64{first - 1} * kSlotUnit);
   page.references.store(static_cast<u32>((virt_to_phys(slot).value - base.value) / kSlotUnit) + 1, std::memory_order_relaxed);

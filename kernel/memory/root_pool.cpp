@@ -16,7 +16,7 @@ Result<PhysAddr> RootPool::take(FrameFlags flags) {
     if (count_ != 0) return roots_[--count_];
   }
   const PhysAddr root = TRY(frames.allocate(0, flags | FrameFlags::kZeroed));
-  frames.page(root).state = PageState::kUsed;
+  frames.page(root).set_state(PageState::kUsed);
   constexpr u32 kHalf = kTableEntries / 2;
   std::memcpy(phys_to_virt<u64>(root) + kHalf, phys_to_virt<u64>(arch::kernel_root()) + kHalf, kHalf * sizeof(u64));
   return root;

@@ -45,7 +45,7 @@ void FrameList::free_all() {
     const PhysAddr frame{u64{number} << kPageShift};
     const Page& page = hati::frames.page(frame);
     number = page.next;
-    if (page.state == PageState::kTable)
+    if (page.state() == PageState::kTable)
       hati::frames.free_zeroed(frame);
     else
       hati::frames.free(frame, page.order);
