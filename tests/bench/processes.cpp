@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -42,6 +43,16 @@ void vfork_exec_wait(long count) {
       _exit(1);
     }
     require(pid > 0 && waitpid(pid, nullptr, 0) == pid, "vfork");
+  }
+}
+
+void spawn_wait(long count) {
+  char name[] = "hati-bench", argument[] = "--exit";
+  char* arguments[] = {name, argument, nullptr};
+  for (long i = 0; i < count; i++) {
+    pid_t pid;
+    require(posix_spawn(&pid, "/proc/self/exe", nullptr, nullptr, arguments, environ) == 0 && waitpid(pid, nullptr, 0) == pid,
+            "posix_spawn");
   }
 }
 
@@ -134,6 +145,7 @@ void yield_calls(long count) {
 
 BENCHMARK(fork, "fork-exit-wait", 200, fork_exit_wait, nullptr, nullptr)
 BENCHMARK(exec, "vfork-exec-wait", 60, vfork_exec_wait, nullptr, nullptr)
+BENCHMARK(spawn, "posix-spawn-wait", 60, spawn_wait, nullptr, nullptr)
 BENCHMARK(thread, "thread-create-join", 500, thread_create_join, nullptr, nullptr)
 BENCHMARK(pipe, "pipe-round-trip", 2000, pipe_round_trip, pipes_setup, end_child)
 BENCHMARK(event, "eventfd-round-trip", 2000, event_round_trip, events_setup, end_child)
