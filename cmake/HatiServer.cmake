@@ -8,14 +8,24 @@ set(HATI_SERVER_FLAGS
 # _hati_start registers the bridge that carries out glibc's system calls, then goes on to _start.
 set(HATI_SERVER_LINK_FLAGS -static-pie -Wl,-e,_hati_start -stdlib=libc++ -fuse-ld=lld -Wl,--gc-sections -Wl,-z,relro,-z,now -rtlib=libgcc)
 
-# hati_server_library(name sources...): code of servers as a static library.
+if(NOT HATI_HOST_TESTS)
+  hati_precompiled_headers(hati_server_headers runtime/precompiled.h ${HATI_WARNINGS} ${HATI_SERVER_FLAGS})
+endif()
+
+# hati_server_library(name [HEADERS target] sources...): code of servers as a static library. HEADERS: whose precompiled headers it uses,
+# hati_server_headers if not given.
 function(hati_server_library name)
   if(HATI_HOST_TESTS)
     return()
   endif()
-  add_library(${name} STATIC ${ARGN})
+  cmake_parse_arguments(ARG "" "HEADERS" "" ${ARGN})
+  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
   target_compile_options(${name} PRIVATE ${HATI_WARNINGS} "$<$<COMPILE_LANGUAGE:CXX>:${HATI_SERVER_FLAGS}>" "$<$<COMPILE_LANGUAGE:ASM>:-fPIE>")
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  if(NOT ARG_HEADERS)
+    set(ARG_HEADERS hati_server_headers)
+  endif()
+  hati_use_precompiled(${name} ${ARG_HEADERS})
 endfunction()
 
 # hati_server(name FOLDER servers|drivers SOURCES ... LIBRARIES ...): one program, build/native/FOLDER/name. Linked with hati_runtime.
@@ -28,6 +38,7 @@ function(hati_server name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/native/${ARG_FOLDER})
   target_compile_options(${name} PRIVATE ${HATI_WARNINGS} ${HATI_SERVER_FLAGS})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  hati_use_precompiled(${name} hati_server_headers)
   target_link_options(${name} PRIVATE ${HATI_SERVER_LINK_FLAGS})
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} hati_runtime)
 endfunction()

@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: MIT
+// The source that a target of precompiled headers must have.

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// What most of the servers use, parsed once.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
+#include <charconv>
+#include <concepts>
+#include <coroutine>
+#include <cstring>
+#include <deque>
+#include <expected>
+#include <functional>
+#include <locale>  // clang mixes up va_list where <locale> comes after a precompiled header without it
+#include <map>
+#include <memory>
+#include <new>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "runtime/async/mutex.h"
+#include "runtime/handle.h"
+#include "runtime/scope.h"
