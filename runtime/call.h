@@ -74,6 +74,9 @@ inline Result<void> space_populate(Handle space, u64 address, u64 bytes, Populat
 }
 inline Result<void> space_info(Handle space, SpaceInfo& info) { return invoke<void>(Call::kSpaceInfo, space, &info); }
 inline Result<void> space_terminate(Handle space, i32 code) { return invoke<void>(Call::kSpaceTerminate, space, static_cast<u32>(code)); }
+inline Result<u64> space_residency(Handle space, u64 address, u8* pages, u64 count) {
+  return invoke<u64>(Call::kSpaceResidency, space, address, pages, count);
+}
 inline Result<void> space_read_crash(Handle space, CrashReport& report) { return invoke<void>(Call::kSpaceReadCrash, space, &report); }
 inline Result<void> space_set_trap_ring(Handle ring, u32 cpu) { return invoke<void>(Call::kSpaceSetTrapRing, ring, cpu); }
 inline Result<void> space_set_limit(Handle space, SpaceLimit limit, u64 value) { return invoke<void>(Call::kSpaceSetLimit, space, limit, value); }

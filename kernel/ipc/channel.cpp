@@ -101,10 +101,15 @@ void ChannelCore::pump(u32 side) {
   }
 }
 
-Result<Channel::Pair> Channel::create() {
+Result<Channel::Pair> Channel::create(const Ref<Quota>& quota) {
+  constexpr u64 kEndBytes = sizeof(Channel) + sizeof(ChannelCore);  // the core lives as long as either end
+  Charge first_charge = TRY(Charge::make(quota, kEndBytes, 1));
+  Charge second_charge = TRY(Charge::make(quota, kEndBytes, 1));
   Ref<ChannelCore> core = TRY(core_cache.make());
   Ref<Channel> first = TRY(channel_cache.make(core, 0u));
   Ref<Channel> second = TRY(channel_cache.make(core, 1u));
+  first->charge_to(std::move(first_charge));
+  second->charge_to(std::move(second_charge));
   return Pair{std::move(first), std::move(second)};
 }
 
@@ -142,15 +147,15 @@ Result<bool> Channel::transmit_directly(Ring& ring, Process& process, const Subm
     receiver->finish(static_cast<i64>(bytes), transaction, 0);
   } else {
     receiver->finish(delivered.error());
-    TRY(queue_again({buffer, bytes}, transaction));
+    TRY(queue_again(process, {buffer, bytes}, transaction));
   }
   if (!call) ring.complete_now(submission, 0);
   return true;
 }
 
 // A message whose receiver's buffer turned out to be bad: it waits for the next one.
-Result<> Channel::queue_again(std::span<const u8> bytes, u64 transaction) {
-  auto message = Message::make(bytes);
+Result<> Channel::queue_again(Process& process, std::span<const u8> bytes, u64 transaction) {
+  auto message = Message::make(process, bytes);
   if (!message) {
     if (transaction == 0) return fail(message.error());
     if (PendingOperation* operation = take_call(transaction, 1 - side_)) operation->finish(message.error());

@@ -59,7 +59,8 @@ class Channel final : public Object {
   struct Pair {
     Ref<Channel> first, second;
   };
-  static Result<Pair> create();
+  // Each end is charged to `quota` with its half of what joins them.
+  static Result<Pair> create(const Ref<Quota>& quota);
 
   // The operations; arguments as in abi/ring.h. `call`: a reply is wanted.
   Result<> transmit(Ring& ring, Process& process, const Submission& submission, bool call);
@@ -82,7 +83,7 @@ class Channel final : public Object {
   enum class Queued : u8 { kDone, kWaiting, kClosed };
 
   Result<bool> transmit_directly(Ring& ring, Process& process, const Submission& submission, bool call);
-  Result<> queue_again(std::span<const u8> bytes, u64 transaction);
+  Result<> queue_again(Process& process, std::span<const u8> bytes, u64 transaction);
   Queued queue(MessagePointer& message, PendingOperation& operation, bool call) HATI_EXCLUDES(core_->lock);
   u64 register_call(PendingOperation& operation, Side& side) HATI_REQUIRES(core_->lock);
   bool has_call(u64 transaction) HATI_EXCLUDES(core_->lock);

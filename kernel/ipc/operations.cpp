@@ -74,8 +74,8 @@ void start_operation(Ring& ring, Thread& thread, const Submission& submission) {
   if (number < kStarters.size()) [[likely]] {
     if ((submission.flags & ~kSubmitQuiet) != 0) {
       started = fail(Error::kInvalidArgument);
-    } else if (ring.too_many_operations() && submission.operation != Operation::kCancel) {
-      started = fail(Error::kNoSpace);
+    } else if (auto room = ring.reserve_operation(); !room && submission.operation != Operation::kCancel) {
+      started = fail(room.error());
     } else {
       started = kStarters[number](ring, thread, submission);
     }
