@@ -247,6 +247,8 @@ Ref<File> fifo_file(Pipe& pipe, u32 flags) { return Ref<File>::adopt(std::make_u
 
 SysResult<Ref<File>> open_fifo_now(Inode& inode, u32 flags) {
   const Ref<Pipe> pipe = inode.fifo();
+  // A pipe without a name, reached through /proc/PID/fd, has had its other end.
+  if (std::string_view(inode.file_system().type_name()) == "pipefs") return fifo_file(*pipe, flags);
   switch (flags & kOpenAccessMode) {
     case kOpenReadWrite: return fifo_file(*pipe, flags);
     case kOpenReadOnly:
