@@ -137,6 +137,12 @@ class File : public RefCounted<File> {
   virtual class TerminalFile* as_terminal() { return nullptr; }
   virtual class SocketFile* as_socket() { return nullptr; }
   virtual File* as_signal() { return nullptr; }  // a signalfd
+  virtual File* as_inotify() { return nullptr; }
+
+  // Files that count the address spaces they are mapped into (System V shared memory): told of each, with the process that did it.
+  virtual bool counts_mappings() const { return false; }
+  virtual void on_mapped(i32 pid) {}
+  virtual void on_unmapped(i32 pid) {}
 
   // Owner for SIGIO (F_SETOWN): pid > 0, process group < 0; and the signal to send (F_SETSIG, 0 = SIGIO).
   std::atomic<i32> owner{0};

@@ -7,6 +7,7 @@
 #include "servers/linux/core/version.h"
 #include "servers/linux/core/world.h"
 #include "servers/linux/fs/procfs/node.h"
+#include "servers/linux/ipc/namespace.h"
 #include "servers/linux/vfs/device.h"
 #include "servers/linux/vfs/file_systems.h"
 
@@ -144,6 +145,9 @@ constexpr RootFile kFiles[] = {
     {"partitions", 0444, [](Thread*) { return std::string("major minor  #blocks  name\n\n"); }},
     {"stat", 0444, stat},
     {"swaps", 0444, [](Thread*) { return std::string("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"); }},
+    {"sysvipc/msg", 0444, msg_table_text},
+    {"sysvipc/sem", 0444, sem_table_text},
+    {"sysvipc/shm", 0444, shm_table_text},
     {"uptime", 0444, uptime},
     {"version", 0444, version},
     {"vmstat", 0444, vmstat},
