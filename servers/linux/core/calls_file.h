@@ -42,6 +42,12 @@ SysResult<i64> sys_pipe2(Thread& thread, UserPtr<i32> to, u32 flags);
 SysResult<i64> sys_pipe(Thread& thread, UserPtr<i32> to);
 SysResult<i64> sys_memfd_create(Thread& thread, UserPtr<const char> name, u32 flags);
 
+// file/inotify.cpp
+SysResult<i64> sys_inotify_init(Thread& thread);
+SysResult<i64> sys_inotify_init1(Thread& thread, u32 flags);
+Task<SysResult<i64>> sys_inotify_add_watch(Thread& thread, Fd fd, UserPtr<const char> path, u32 mask);
+SysResult<i64> sys_inotify_rm_watch(Thread& thread, Fd fd, i32 id);
+
 // file/io_calls.cpp
 SysResult<i64> sys_read_now(Thread& thread, Fd fd, UserAddress to, u64 bytes);
 Task<SysResult<i64>> sys_read(Thread& thread, Fd fd, UserAddress to, u64 bytes);

@@ -7,6 +7,7 @@
 #include "servers/linux/core/services.h"
 #include "servers/linux/file/io.h"
 #include "servers/linux/file/pipe.h"
+#include "servers/linux/vfs/notify.h"
 
 namespace hati::linux {
 
@@ -44,6 +45,7 @@ Task<SysResult<usize>> read_piece(Thread& thread, End& from, std::span<u8> to) {
   IoContext context{.thread = &thread};
   const SysResult<usize> done = from.file->read_at(context, buffer, from.offset);
   if (done) from.offset += *done;
+  if (done && *done > 0) notify_file(*from.file, kNotifyAccess);
   co_return done;
 }
 
@@ -53,6 +55,7 @@ Task<SysResult<usize>> write_piece(Thread& thread, End& to, std::span<u8> from) 
   IoContext context{.thread = &thread};
   const SysResult<usize> done = to.file->write_at(context, buffer, to.offset);
   if (done) to.offset += *done;
+  if (done && *done > 0) notify_file(*to.file, kNotifyModify);
   co_return done;
 }
 
@@ -228,6 +231,7 @@ SysResult<i64> sys_fallocate(Thread& thread, Fd fd, u32 mode, i64 offset, i64 by
   if (file->inode() != nullptr && file->inode()->is(kDirectory)) return fail(Errno::kISDIR);
   if (mode == 0) TRY(check_file_size(thread, static_cast<u64>(offset) + static_cast<u64>(bytes) - 1, 1));
   TRY(file->allocate(thread, mode, static_cast<u64>(offset), static_cast<u64>(bytes)));
+  notify_file(*file, kNotifyModify);
   return 0;
 }
 

@@ -19,6 +19,7 @@ namespace hati::linux {
 class Credentials;
 class Dentry;
 class FileLocks;
+class NotifyWatch;
 class FileSystem;  // one mounted instance: a superblock
 class Pipe;
 
@@ -144,6 +145,10 @@ class Inode : public RefCounted<Inode> {
   void put_write_access();
   SysResult<> deny_write_access();
   void allow_write_access();
+
+  // For vfs/notify.h: descriptions that refer to it, and who watches it (guarded by NotifyLock).
+  std::atomic<u32> open_files{0};
+  NotifyWatch* first_watch = nullptr;
 
  private:
   Ref<FileSystem> file_system_;

@@ -4,6 +4,7 @@
 #include "servers/linux/vfs/at_flags.h"
 #include "servers/linux/vfs/device.h"
 #include "servers/linux/vfs/node.h"
+#include "servers/linux/vfs/notify.h"
 #include "servers/linux/vfs/walk.h"
 
 namespace hati::linux {
@@ -32,6 +33,7 @@ Task<SysResult<NewName>> begin_create(Thread& thread, i32 dirfd, std::string pat
 }
 
 void note_created(const NewName& where, Ref<Inode> inode) {
+  notify_name(*where.parent.inode(), where.name, kNotifyCreate, *inode);
   if (where.parent.inode()->cacheable()) (void)DentryCache::instance().insert(*where.parent.dentry, where.name, std::move(inode));
 }
 
@@ -93,6 +95,7 @@ Task<SysResult<i64>> sys_linkat(Thread& thread, i32 old_dirfd, UserPtr<const cha
   // A name that is gone cannot come back, except that of O_TMPFILE without O_EXCL ("#...", vfs/open.cpp).
   if (inode.attributes().links == 0 && !(old.dentry->unlinked() && old.dentry->name().starts_with('#'))) co_return fail(Errno::kNOENT);
   CO_TRY(co_await where.parent.inode()->link(where.name, Ref<Inode>(inode)));
+  notify_inode(inode, kNotifyAttributes);
   note_created(where, Ref<Inode>(inode));
   co_return 0;
 }
@@ -108,9 +111,12 @@ SysResult<Ref<Dentry>> existing(SysResult<Ref<Dentry>> found) {
   return found;
 }
 
-void note_removed(Dentry& dentry) {
+void note_removed(const ParentAndName& where, Dentry& dentry) {
   dentry.set_unlinked();
   DentryCache::instance().remove(dentry);
+  if (!dentry.inode()->is(kDirectory)) notify_inode(*dentry.inode(), kNotifyAttributes);
+  notify_if_gone(*dentry.inode());
+  notify_name(*where.parent.inode(), where.name, kNotifyDelete, *dentry.inode());
 }
 
 Task<SysResult<i64>> unlink_file(Thread& thread, i32 dirfd, std::string path) {
@@ -122,7 +128,7 @@ Task<SysResult<i64>> unlink_file(Thread& thread, i32 dirfd, std::string path) {
   CO_TRY(may_delete(thread, where.parent, *dentry, false));
   if (dentry->is_mount_point()) co_return fail(Errno::kBUSY);
   CO_TRY(co_await where.parent.inode()->unlink(where.name, Ref<Inode>(*dentry->inode())));
-  note_removed(*dentry);
+  note_removed(where, *dentry);
   co_return 0;
 }
 
@@ -139,7 +145,7 @@ Task<SysResult<i64>> remove_directory(Thread& thread, i32 dirfd, std::string pat
   const Ref<Inode> victim(*dentry->inode());
   const Mutex::Guard inner = co_await victim->mutex().lock();
   CO_TRY(co_await where.parent.inode()->remove_directory(where.name, victim));
-  note_removed(*dentry);
+  note_removed(where, *dentry);
   co_return 0;
 }
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "servers/linux/vfs/node.h"
 
+#include "servers/linux/vfs/acl.h"
+
 namespace hati::linux {
 
-NewNode new_node(Thread& thread, const Inode& parent, u32 mode, u64 device_number) {
+NewNode new_node(Thread& thread, Inode& parent, u32 mode, u64 device_number) {
   const Credentials& credentials = thread.cred();
   const Inode::Owner directory = parent.owner();
   NewNode node{.mode = mode, .uid = credentials.fsuid, .gid = credentials.fsgid, .device_number = device_number};
-  if ((mode & kTypeMask) != kSymbolicLink) node.mode &= ~thread.fs().umask();
+  if ((mode & kTypeMask) != kSymbolicLink && !parent.get_xattr(kAclDefault)) node.mode &= ~thread.fs().umask();
   if ((directory.mode & kModeSetGid) == 0) return node;
   node.gid = directory.gid;
   if ((mode & kTypeMask) == kDirectory) {

@@ -3,6 +3,7 @@
 #include "servers/linux/file/pipe.h"
 #include "servers/linux/vfs/device.h"
 #include "servers/linux/vfs/node.h"
+#include "servers/linux/vfs/notify.h"
 #include "servers/linux/vfs/walk.h"
 
 namespace hati::linux {
@@ -58,6 +59,7 @@ SysResult<Ref<File>> open_inode_now(Thread& thread, const Path& place, u32 flags
 SysResult<Ref<File>> finish(Ref<File> file, const Path& place, bool writer) {
   if (file->inode() == nullptr) file->set_location(Ref<Inode>(*place.inode()), std::make_unique<Path>(place));
   if (writer) file->set_counts_as_writer();
+  notify_file(*file, kNotifyOpen);
   return file;
 }
 
@@ -119,6 +121,7 @@ Task<SysResult<Ref<File>>> open_place(Thread& thread, Path place, u32 flags, boo
     AttributeChange change;
     change.bits = AttributeChange::kSize;
     CO_TRY(co_await inode->set_attributes(change));
+    notify_dentry(*place.dentry, kNotifyModify);
   }
   co_return finish(std::move(file), place, access.release());
 }
@@ -146,7 +149,9 @@ Task<SysResult<Ref<Dentry>>> create_regular(Thread& thread, Path parent, std::st
   CO_TRY(may_create(thread, parent));
   Inode& directory = *parent.inode();
   Ref<Inode> inode = CO_TRY(co_await directory.create(name, new_node(thread, directory, kRegular | (mode & kModePermissions))));
-  co_return DentryCache::instance().insert(*parent.dentry, name, std::move(inode));
+  Ref<Dentry> dentry = DentryCache::instance().insert(*parent.dentry, name, std::move(inode));
+  notify_name(directory, name, kNotifyCreate, *dentry->inode());
+  co_return dentry;
 }
 
 // The symbolic link at `link` stands where the file should be: on through it. Returns the place of a magic link.

@@ -3,6 +3,7 @@
 // that the check against cycles stays true.
 #include "servers/linux/core/calls_file.h"
 #include "servers/linux/vfs/node.h"
+#include "servers/linux/vfs/notify.h"
 #include "servers/linux/vfs/walk.h"
 
 namespace hati::linux {
@@ -64,6 +65,12 @@ SysResult<> check_rights(Thread& thread, const Rename& rename) {
   return {};
 }
 
+// The inode lost the name that another took over.
+void notify_replaced(Inode& inode) {
+  if (!inode.is(kDirectory)) notify_inode(inode, kNotifyAttributes);
+  notify_if_gone(inode);
+}
+
 Task<SysResult<i64>> rename_locked(Thread& thread, Rename rename) {
   const Path& from = rename.from.parent;
   const Path& to = rename.to.parent;
@@ -79,10 +86,13 @@ Task<SysResult<i64>> rename_locked(Thread& thread, Rename rename) {
   DentryCache& cache = DentryCache::instance();
   if (exchange) {
     cache.exchange(*rename.source, *rename.target);
+    notify_moved(*to.inode(), rename.to.name, *from.inode(), rename.from.name, *rename.target->inode());
   } else {
     if (replaced) rename.target->set_unlinked();
     cache.move(*rename.source, *to.dentry, rename.to.name);
+    if (replaced) notify_replaced(*replaced);
   }
+  notify_moved(*from.inode(), rename.from.name, *to.inode(), rename.to.name, *rename.source->inode());
   co_return 0;
 }
 

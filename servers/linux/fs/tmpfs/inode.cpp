@@ -69,7 +69,10 @@ void TmpfsInode::set_owner_and_mode(const NewNode& node) {
 Task<SysResult<>> TmpfsInode::set_attributes(AttributeChange change) {
   if ((change.bits & AttributeChange::kSize) != 0) CO_TRY(resize(change.size));
   SpinGuard guard(lock_);
-  if ((change.bits & AttributeChange::kMode) != 0) mode_.store((mode() & kTypeMask) | (change.mode & kModePermissions), std::memory_order_relaxed);
+  if ((change.bits & AttributeChange::kMode) != 0) {
+    mode_.store((mode() & kTypeMask) | (change.mode & kModePermissions), std::memory_order_relaxed);
+    change_access_list(change.mode);
+  }
   if ((change.bits & AttributeChange::kUid) != 0) attributes_.uid = change.uid;
   if ((change.bits & AttributeChange::kGid) != 0) attributes_.gid = change.gid;
   if ((change.bits & AttributeChange::kAccess) != 0) attributes_.access = change.access;
@@ -123,6 +126,7 @@ SysResult<Ref<TmpfsInode>> TmpfsInode::make(std::string_view name, const NewNode
   if (tmpfs().statistics().inodes != 0 && tmpfs().statistics().inodes_free == 0) return fail(Errno::kNOSPC);
   auto inode = Ref<TmpfsInode>::adopt(std::make_unique<TmpfsInode>(tmpfs(), node).release());
   inode->target_ = std::move(target);
+  inherit_access_list(*inode);
   if (!name.empty()) TRY(insert(name, inode));
   if ((node.mode & kTypeMask) == kDirectory) {
     inode->set_parent_number(number());
@@ -243,47 +247,6 @@ void TmpfsInode::clear() {
   }
   for (auto& [name, entry] : entries)
     if (entry.inode->is(kDirectory)) entry.inode->clear();
-}
-
-namespace {
-bool xattr_supported(const std::string& name) { return name.starts_with("user.") || name.starts_with("trusted.") || name.starts_with("security."); }
-}  // namespace
-
-SysResult<std::string> TmpfsInode::get_xattr(const std::string& name) {
-  if (!xattr_supported(name)) return fail(Errno::kOPNOTSUPP);
-  SpinGuard guard(lock_);
-  const auto found = xattrs_.find(name);
-  if (found == xattrs_.end()) return fail(Errno::kNODATA);
-  return found->second;
-}
-
-SysResult<> TmpfsInode::set_xattr(const std::string& name, std::string value, u32 flags) {
-  if (!xattr_supported(name)) return fail(Errno::kOPNOTSUPP);
-  SpinGuard guard(lock_);
-  const bool exists = xattrs_.contains(name);
-  if ((flags & kXattrCreate) != 0 && exists) return fail(Errno::kEXIST);
-  if ((flags & kXattrReplace) != 0 && !exists) return fail(Errno::kNODATA);
-  usize total = name.size() + value.size();
-  for (const auto& [key, old] : xattrs_) total += key.size() + old.size();
-  if (total > 65536) return fail(Errno::kNOSPC);
-  xattrs_[name] = std::move(value);
-  attributes_.change = wall_time_now();
-  return {};
-}
-
-SysResult<> TmpfsInode::remove_xattr(const std::string& name) {
-  if (!xattr_supported(name)) return fail(Errno::kOPNOTSUPP);
-  SpinGuard guard(lock_);
-  if (xattrs_.erase(name) == 0) return fail(Errno::kNODATA);
-  attributes_.change = wall_time_now();
-  return {};
-}
-
-SysResult<std::vector<std::string>> TmpfsInode::list_xattr() {
-  std::vector<std::string> names;
-  SpinGuard guard(lock_);
-  for (const auto& [name, value] : xattrs_) names.push_back(name);
-  return names;
 }
 
 }  // namespace hati::linux

@@ -133,6 +133,10 @@ class TmpfsInode final : public Inode {
   void recount_pages() HATI_REQUIRES(lock_);
   u64 resident_pages() const HATI_REQUIRES(lock_);
   void touch_change() HATI_REQUIRES(lock_);
+  // POSIX access lists (attributes.cpp).
+  SysResult<> set_access_list(const std::string& name, std::string value) HATI_REQUIRES(lock_);
+  void change_access_list(u32 mode) HATI_REQUIRES(lock_);
+  void inherit_access_list(TmpfsInode& child) const HATI_EXCLUDES(lock_);
 
   mutable SpinLock lock_;
   u64 number_ = 0;
