@@ -5,13 +5,14 @@
 
 #include "servers/linux/core/world.h"
 #include "servers/linux/file/fd_table.h"
+#include "servers/linux/fs/procfs/namespaces.h"
 #include "servers/linux/fs/procfs/node.h"
 
 namespace hati::linux::proc {
 
 namespace {
 
-enum FixedInode : u64 { kTaskInode = 64, kFdInode, kFdinfoInode, kExeInode, kCwdInode, kRootLinkInode };
+enum FixedInode : u64 { kTaskInode = 64, kFdInode, kFdinfoInode, kExeInode, kCwdInode, kRootLinkInode, kNsInode, kNsLinks };
 
 template <class Number>
 bool parse(std::string_view name, Number& number) {
@@ -167,6 +168,49 @@ class TaskDirectory final : public DirectoryNode {
   const Ref<Process> process_;
 };
 
+// ns: links to what setns(2) takes.
+class NamespaceDirectory final : public DirectoryNode {
+ public:
+  NamespaceDirectory(FileSystem& file_system, Subject subject)
+      : DirectoryNode(file_system, info_of(subject, kNsInode, kDirectory | 0511)), subject_(std::move(subject)) {}
+
+  SysResult<Ref<Inode>> lookup_now(std::string_view name) override {
+    const auto kinds = namespace_kinds();
+    for (usize i = 0; i < kinds.size(); ++i)
+      if (name == kinds[i].name) return link_to(kinds[i], i);
+    return fail(Errno::kNOENT);
+  }
+
+ protected:
+  std::vector<Entry> entries(u64 position) const override {
+    std::vector<Entry> result;
+    for (usize i = 0; i < namespace_kinds().size(); ++i)
+      if (kFirstPosition + i >= position) result.push_back({namespace_kinds()[i].name, inode_of(subject_, kNsLinks + i), kSymbolicLink, kFirstPosition + i});
+    return result;
+  }
+
+ private:
+  SysResult<Ref<Inode>> link_to(const NamespaceKind& kind, usize index) const {
+    const auto find = [subject = subject_, &kind](Thread* reader) -> SysResult<Ref<NsfsInode>> {
+      if (!may_inspect(reader, subject)) return fail(Errno::kACCES);
+      Ref<NsfsInode> found = namespace_inode(kind, subject);
+      if (!found) return fail(Errno::kNOENT);
+      return found;
+    };
+    const auto target = [find](Thread* reader) -> SysResult<std::string> {
+      const Ref<NsfsInode> found = TRY(find(reader));
+      return found->text();
+    };
+    const auto place = [find](Thread* reader) -> SysResult<Path> {
+      const Ref<NsfsInode> found = TRY(find(reader));
+      return detached_path(Ref<Inode>(*found), found->text());
+    };
+    return make_node<LinkNode>(file_system(), info_of(subject_, kNsLinks + index, kSymbolicLink | 0777), target, place);
+  }
+
+  const Subject subject_;
+};
+
 class SubjectDirectory final : public DirectoryNode {
  public:
   SubjectDirectory(FileSystem& file_system, Subject subject)
@@ -181,6 +225,7 @@ class SubjectDirectory final : public DirectoryNode {
     for (const FixedLink& fixed : kLinks)
       if (name == fixed.name) return fixed_link(fixed);
     if (name == "fd" || name == "fdinfo") return make_node<DescriptorDirectory>(file_system(), subject_, name == "fdinfo");
+    if (name == "ns") return make_node<NamespaceDirectory>(file_system(), subject_);
     if (name == "task" && subject_.whole) return make_node<TaskDirectory>(file_system(), subject_);
     return fail(Errno::kNOENT);
   }
@@ -197,6 +242,7 @@ class SubjectDirectory final : public DirectoryNode {
     for (const FixedLink& fixed : kLinks) add(fixed.name, fixed.inode, kSymbolicLink);
     add("fd", kFdInode, kDirectory);
     add("fdinfo", kFdinfoInode, kDirectory);
+    add("ns", kNsInode, kDirectory);
     if (subject_.whole) add("task", kTaskInode, kDirectory);
     return result;
   }
