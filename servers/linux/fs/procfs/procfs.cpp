@@ -82,7 +82,8 @@ class Root final : public DirectoryNode {
     for (const RootFile& file : root_files()) {
       ++inode;
       const std::string_view known = file.name;
-      if (known.size() > name.size() && known.starts_with(name) && known[name.size()] == '/') return make_node<TableDirectory>(file_system(), std::string(name), inode + kTableInodes);
+      if (known.size() > name.size() && known.starts_with(name) && known[name.size()] == '/')
+        return make_node<TableDirectory>(file_system(), std::string(name), inode + kTableInodes);
       if (name == known)
         return make_node<TextNode>(file_system(), NodeInfo{inode, kRegular | file.mode},
                                    [&file](Thread* reader) -> SysResult<std::string> { return file.read(reader); });
