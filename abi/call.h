@@ -81,6 +81,9 @@ enum class Call : u64 {
   kPortRead,            // (h, offset, width 1|2|4) -> value
   kPortWrite,           // (h, offset, width, value)
   kSpaceReadCrash,      // (space, CrashReport*) kInspect; kNotFound if no thread of it has failed
+  kSpaceInspect,        // (space, address, buffer*, bytes, SpaceInspect) -> bytes moved, at most kSpaceInspectMax. A debugger's copy: the protection of the
+                        // mappings does not matter, but what is shared and not writable stays as it is (kAccess). A page that is written to becomes the
+                        // space's own. Stops early as kCopy does. kManage
   kEnd,
 };
 inline constexpr u64 kCallCount = static_cast<u64>(Call::kEnd) - kCallBase;
@@ -187,6 +190,9 @@ struct SpaceInfo {
   u64 peak_resident_bytes, minor_faults, major_faults;
   u32 threads, handles;
 };
+
+enum class SpaceInspect : u32 { kRead, kWrite };
+inline constexpr u64 kSpaceInspectMax = 64 * 1024;
 
 enum class SpaceLimit : u32 { kVirtual, kResident };
 enum class PopulateFlags : u32 { kRead = 0, kWrite = 1 };

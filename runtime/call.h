@@ -75,6 +75,10 @@ inline Result<void> space_populate(Handle space, u64 address, u64 bytes, Populat
 inline Result<void> space_info(Handle space, SpaceInfo& info) { return invoke<void>(Call::kSpaceInfo, space, &info); }
 inline Result<void> space_terminate(Handle space, i32 code) { return invoke<void>(Call::kSpaceTerminate, space, static_cast<u32>(code)); }
 inline Result<void> space_read_crash(Handle space, CrashReport& report) { return invoke<void>(Call::kSpaceReadCrash, space, &report); }
+// Bytes moved, which may be fewer than asked for.
+inline Result<usize> space_inspect(Handle space, u64 address, void* buffer, usize bytes, SpaceInspect what) {
+  return invoke<usize>(Call::kSpaceInspect, space, address, buffer, bytes, what);
+}
 inline Result<void> space_set_trap_ring(Handle ring, u32 cpu) { return invoke<void>(Call::kSpaceSetTrapRing, ring, cpu); }
 inline Result<void> space_set_limit(Handle space, SpaceLimit limit, u64 value) { return invoke<void>(Call::kSpaceSetLimit, space, limit, value); }
 

@@ -90,6 +90,12 @@ Result<> call_space_read_crash(Caller& caller, Handle space, UserOut<CrashReport
   return out.write(caller, *report);
 }
 
+Result<u64> call_space_inspect(Caller& caller, Handle space, u64 address, u64 buffer, u64 bytes, SpaceInspect what) {
+  if (what != SpaceInspect::kRead && what != SpaceInspect::kWrite) return fail(Error::kInvalidArgument);
+  const auto target = TRY(caller.get_space(space, Rights::kManage));
+  return target->inspect(address, bytes, caller.process, buffer, what == SpaceInspect::kWrite);
+}
+
 Result<u64> call_copy(Caller& caller, Handle to, u64 to_address, Handle from, u64 from_address, u64 bytes) {
   return copy_between(caller.thread, to, to_address, from, from_address, bytes);
 }

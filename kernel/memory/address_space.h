@@ -137,6 +137,9 @@ class AddressSpace : public Object {
   // Returns the bytes copied: all, or up to a bad address, at most kCopyBytesMax. Nothing at all: kBadAddress, kAccess, kNoMemory.
   static Result<u64> copy(CopyEnd to, CopyEnd from, u64 bytes);
 
+  // A debugger's copy between this space and its own: the mappings' protection does not matter, see Call::kSpaceInspect. At most kSpaceInspectMax.
+  Result<u64> inspect(u64 address, u64 bytes, AddressSpace& debugger, u64 buffer, bool write) HATI_EXCLUDES(lock_);
+
   // The old value, also if it differed. kInvalidArgument (not aligned), kBadAddress, kAccess, kNoMemory.
   Result<u32> compare_exchange(u64 address, u32 expected, u32 desired) HATI_EXCLUDES(lock_);
 
@@ -260,6 +263,8 @@ class AddressSpace : public Object {
   // The byte at `address` in the direct map, faulted in.
   Result<u8*> reach(u64 address, bool write) HATI_REQUIRES(lock_);
   Result<u8*> reach_slowly(u64 address, bool write) HATI_REQUIRES(lock_);
+  // The same whatever the mapping's protection says. A page to be written is this space's own then.
+  Result<u8*> reach_unprotected(u64 address, bool write) HATI_REQUIRES(lock_);
   static Result<u64> copy_between(AddressSpace& to_space, u64 to, AddressSpace& from_space, u64 from,
                                   u64 bytes) HATI_NO_THREAD_SAFETY_ANALYSIS;
 

@@ -118,6 +118,43 @@ Result<> AddressSpace::copy_out(u64 user, const void* from, usize bytes) {
   return fail(rest ? Error::kBadAddress : rest.error());
 }
 
+Result<u8*> AddressSpace::reach_unprotected(u64 address, bool write) {
+  Mapping* mapping = find(address);
+  if (mapping == nullptr) return fail(Error::kBadAddress);
+  if (write && mapping->shared() && !has(mapping->protection, Protection::kWrite)) return fail(Error::kAccess);
+  FlushBatch batch(context, ticket_);
+  const FaultResult result = resolve_page(*mapping, page_floor(address), write, batch);
+  if (result != FaultResult::kResolved) return fail(error_of(result));
+  Table pages = table(batch);
+  const auto slot = walk(pages, address);
+  if (Pte::Device::is_set(slot.entry)) return fail(Error::kBadAddress);
+  return phys_to_virt<u8>(Pte::frame(slot.entry)) + (address & (level_bytes(slot.level) - 1));
+}
+
+// A page at a time through a buffer, so that the two spaces' locks do not meet.
+Result<u64> AddressSpace::inspect(u64 address, u64 bytes, AddressSpace& debugger, u64 buffer, bool write) {
+  if (address < first_address() || address >= end_address()) return fail(Error::kBadAddress);
+  bytes = std::min({bytes, end_address() - address, kSpaceInspectMax});
+  KernelBuffer page = TRY(KernelBuffer::allocate(kPageSize));
+  for (u64 done = 0; done < bytes;) {
+    const u64 part = part_of_page(address + done, bytes - done);
+    if (write) TRY(debugger.copy_in(buffer + done, page.data(), part));
+    {
+      Guard guard(lock_);
+      const auto there = reach_unprotected(address + done, write);
+      if (!there) return done == 0 ? fail(there.error()) : Result<u64>{done};
+      if (write) {
+        std::memcpy(*there, page.data(), part);
+      } else {
+        std::memcpy(page.data(), *there, part);
+      }
+    }
+    if (!write) TRY(debugger.copy_out(buffer + done, page.data(), part));
+    done += part;
+  }
+  return bytes;
+}
+
 // Both locks, in the order of the spaces' addresses; the two may be one.
 Result<u64> AddressSpace::copy_between(AddressSpace& to_space, u64 to, AddressSpace& from_space, u64 from, u64 bytes) {
   if (to < to_space.first_address() || to >= to_space.end_address()) return fail(Error::kBadAddress);

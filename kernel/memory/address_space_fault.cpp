@@ -122,7 +122,8 @@ FaultResult AddressSpace::resolve_present(Mapping& mapping, u64 page, Table::Slo
   if (mapping.shared()) return resolve_memory(mapping, page, slot, write, batch);
   const bool counted = Pte::Private::is_set(entry);
   if (counted && frames.page(frame).references.load(std::memory_order_acquire) == 1) {
-    table(batch).set(slot, entry | Pte::Write::kMask | kWritten);  // more rights: no other processor needs to know
+    // More rights: no other processor needs to know. A debugger writes where the mapping does not permit it: the page stays as it is protected.
+    table(batch).set(slot, entry | (entry_bits(mapping, true) & Pte::Write::kMask) | kWritten);
     return FaultResult::kResolved;
   }
   // A copy. A page of a Memory object stays where it is as long as this space's lock is held (see Memory::invalidate).
