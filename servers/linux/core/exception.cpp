@@ -66,10 +66,25 @@ SignalInfo page_fault(Thread& thread, const ThreadPage& page) {
   return at(kSigSegv, (page.error_code & kFaultUnmapped) != 0 ? kSegvMapErr : kSegvAccErr, page.fault_address);
 }
 
+// A step, or a breakpoint or watchpoint of the debug registers (SDM volume 3, 17.2).
+SignalInfo debug_trap(Thread& thread) {
+  constexpr u64 kBreakpoints = 0xf, kStep = 1 << 14, kExecuteOnly = 3, kRflagsResume = 1 << 16;
+  ThreadPage& page = thread.page();
+  const u64 status = page.debug_status;
+  thread.trace.debug_status = status & (kBreakpoints | kStep);
+  for (u32 i = 0; i < 4; ++i) {
+    // A fault before the instruction: it shall run when the thread goes on.
+    const bool execution = (page.debug_control >> (16 + i * 4) & kExecuteOnly) == 0;
+    if ((status >> i & 1) != 0 && execution) page.rflags |= kRflagsResume;
+  }
+  const i32 code = (status & kStep) != 0 ? kTrapTrace : (status & kBreakpoints) != 0 ? kTrapHwBreakpoint : kTrapBreakpoint;
+  return at(kSigTrap, code, page.rip);
+}
+
 SignalInfo classify(Thread& thread, const ThreadPage& page) {
   switch (page.vector) {
     case kDivide: return at(kSigFpe, kFpeIntDivide, page.rip);
-    case kDebug: return at(kSigTrap, kTrapTrace, page.rip);
+    case kDebug: return debug_trap(thread);
     case kBreakpoint: return kernel_signal(kSigTrap);
     case kInvalidOpcode: return at(kSigIll, kIllOperand, page.rip);
     case kNotPresent:

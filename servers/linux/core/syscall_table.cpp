@@ -6,6 +6,7 @@
 #include "servers/linux/futex/futex.h"
 #include "servers/linux/memory/calls.h"
 #include "servers/linux/process/calls.h"
+#include "servers/linux/ptrace/calls.h"
 #include "servers/linux/signal/calls.h"
 #include "servers/linux/time/calls.h"
 

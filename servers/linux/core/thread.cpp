@@ -9,6 +9,7 @@
 #include "servers/linux/file/fd_table.h"
 #include "servers/linux/process/exit.h"
 #include "servers/linux/process/process.h"
+#include "servers/linux/ptrace/ptrace.h"
 #include "servers/linux/signal/send.h"
 #include "servers/linux/signal/state.h"
 #include "servers/linux/time/process_timers.h"
@@ -91,6 +92,8 @@ Task<> Thread::handle_call(u64 number) {
   if (!result && result.error() == Errno::kNEEDASYNC && entry.slow != nullptr) result = co_await entry.slow(*this, arguments);
   if (traced) trace_leave(*this, entry.name, result);
   finish_call(number, result);
+  // A tracer that asked for calls only during this one (at an event) hears of its end.
+  if ((work() & kWorkTrace) != 0 && trace.original_rax == -1) [[unlikely]] co_await trace_call_end(*this, number);
 }
 
 Task<bool> Thread::handle_work() {
@@ -106,11 +109,17 @@ Task<bool> Thread::handle_work() {
     } else if ((bits & kWorkBarrier) != 0) {
       clear_work(kWorkBarrier);
       mm_->barrier_passed().wake_all();
-    } else if ((bits & kWorkStop) != 0) {
-      co_await stop_thread(*this);
+    } else if ((bits & (kWorkStop | kWorkTrap)) != 0 && trace.traced.load(std::memory_order_relaxed)) {
+      co_await trace_trap(*this);
+    } else if ((bits & (kWorkStop | kWorkTrap)) != 0) {
+      clear_work(kWorkTrap);  // its tracer has gone
+      if ((bits & kWorkStop) != 0) co_await stop_thread(*this);
+    } else if ((bits & kWorkSignal) != 0 && trace.traced.load(std::memory_order_relaxed)) {
+      co_await deliver_signals_traced(*this);
     } else if ((bits & kWorkSignal) != 0) {
       deliver_signals(*this);
     } else {
+      if ((bits & kWorkTrace) != 0) co_await traced_round();
       co_return true;
     }
   }
@@ -173,6 +182,7 @@ void Thread::set_comm(std::string_view name) {
 }
 
 char Thread::state_letter() const {
+  if (trace.stopped) return 't';
   if (stopped.load(std::memory_order_relaxed)) return 'T';
   SpinGuard guard(lock_);
   if (gone_) return 'Z';

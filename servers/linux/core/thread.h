@@ -15,6 +15,7 @@
 #include "servers/linux/core/wait.h"
 #include "servers/linux/memory/mm.h"
 #include "servers/linux/process/credentials.h"
+#include "servers/linux/ptrace/state.h"
 #include "servers/linux/signal/pending.h"
 
 namespace hati::linux {
@@ -30,9 +31,10 @@ enum WorkBits : u32 {
   kWorkSignal = 1,    // a signal may be deliverable
   kWorkStop = 2,      // the process stops (SIGSTOP family)
   kWorkExit = 4,      // the thread must exit (exit_group, exec of another thread, SIGKILL)
-  kWorkTrace = 8,     // reserved for ptrace
+  kWorkTrace = 8,     // a tracer wants to know about calls or steps: stays set (ptrace/)
   kWorkTimer = 16,    // CPU-time timers or limits to check
   kWorkBarrier = 32,  // membarrier(2): say that the program was left
+  kWorkTrap = 64,     // a tracer wants the thread to stop (ptrace/)
 };
 
 class Thread : public RefCounted<Thread> {
@@ -74,7 +76,7 @@ class Thread : public RefCounted<Thread> {
   void clear_work(u32 bits) { work_.fetch_and(~bits, std::memory_order_relaxed); }
   u32 work() const { return work_.load(std::memory_order_relaxed); }
   // Whether an interruptible sleep should end now.
-  bool signal_pending() const { return (work() & (kWorkSignal | kWorkStop | kWorkExit)) != 0; }
+  bool signal_pending() const { return (work() & (kWorkSignal | kWorkStop | kWorkExit | kWorkTrap)) != 0; }
   bool in_program() const { return in_program_.load(std::memory_order_seq_cst); }
   bool kill_pending() const { return (work() & kWorkExit) != 0; }
 
@@ -88,6 +90,8 @@ class Thread : public RefCounted<Thread> {
   u64 start_time() const { return start_ns_; }  // monotonic ns
 
   SignalThreadState signals;  // mask, private queue, alternate stack: see signal/pending.h for its locking
+
+  TraceState trace;  // ptrace(2): see ptrace/state.h for its locking
 
   // Set by the thread itself (set_tid_address, set_robust_list, prctl).
   u64 clear_child_tid = 0;
@@ -140,6 +144,9 @@ class Thread : public RefCounted<Thread> {
 
   Task<bool> handle_work();             // false: the thread has ended
   Task<> handle_call(u64 number);       // calls that may sleep
+  // One stay in the program with calls and steps reported to the tracer (ptrace/call.cpp).
+  Task<> traced_round();
+  Task<> traced_call(u64 number);
   void handle_exception();
   void finish_call(u64 number, SysResult<i64> result);
   void fail_call(u64 number, Errno error);

@@ -12,6 +12,7 @@
 #include "servers/linux/process/exit.h"
 #include "servers/linux/process/identity.h"
 #include "servers/linux/process/schedule.h"
+#include "servers/linux/ptrace/ptrace.h"
 #include "servers/linux/signal/state.h"
 #include "servers/linux/time/process_timers.h"
 
@@ -112,8 +113,9 @@ NewIdentity identity_after(const Thread& thread, const File& file) {
   NewIdentity result{.credentials = Credentials::copy(old)};
   Credentials& fresh = *result.credentials;
   if (const auto attributes = file.attributes(); attributes && !old.no_new_privileges && mount_allows_set_id(file)) {
-    if ((attributes->mode & kSetUid) != 0) fresh.euid = attributes->uid;
-    if ((attributes->mode & (kSetGid | kGroupExecute)) == (kSetGid | kGroupExecute)) fresh.egid = attributes->gid;
+    const bool honoured = trace_permits_set_id(thread);
+    if (honoured && (attributes->mode & kSetUid) != 0) fresh.euid = attributes->uid;
+    if (honoured && (attributes->mode & (kSetGid | kGroupExecute)) == (kSetGid | kGroupExecute)) fresh.egid = attributes->gid;
   }
   fresh.suid = fresh.fsuid = fresh.euid;
   fresh.sgid = fresh.fsgid = fresh.egid;
@@ -198,8 +200,10 @@ Task<SysResult<>> execute(Thread& thread, i32 dirfd, std::string path, StringLis
   LoadedProgram loaded = CO_TRY(load_program(thread.process(), *identity.credentials, is_secure(identity), program));
   auto native = SupervisedThread::create(loaded.mm->space().get());
   if (!native) co_return fail(Errno::kNOMEM);
+  const Tid old_tid = thread.tid();
   CO_TRY(co_await end_other_threads(thread));
   become(thread, std::move(loaded), std::move(*native), std::move(identity), program.file_name);
+  co_await trace_exec(thread, old_tid);
   co_return {};
 }
 

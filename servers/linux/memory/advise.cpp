@@ -38,6 +38,8 @@ SysResult<i64> advise_fork(Mm& mm, u64 address, u64 bytes, i32 advice) {
     case kAdviceDontFork: ranges.add(address, address + bytes, ForkRanges::kDontFork); break;
     case kAdviceDoFork: ranges.remove(address, address + bytes, ForkRanges::kDontFork); break;
     case kAdviceWipeOnFork: ranges.add(address, address + bytes, ForkRanges::kWipe); break;
+    case kAdviceDontDump: ranges.add(address, address + bytes, ForkRanges::kDontDump); break;
+    case kAdviceDoDump: ranges.remove(address, address + bytes, ForkRanges::kDontDump); break;
     default: ranges.remove(address, address + bytes, ForkRanges::kWipe); break;
   }
   return 0;
@@ -50,8 +52,9 @@ SysResult<i64> sys_madvise(Thread& thread, u64 address, u64 bytes, i32 advice) {
   enum class Act { kNone, kDiscard, kFree, kPopulateRead, kPopulateWrite } act = Act::kNone;
   switch (advice) {
     case kAdviceNormal: case kAdviceRandom: case kAdviceSequential: case kAdviceWillNeed: case kAdviceHugePage: case kAdviceNoHugePage:
-    case kAdviceDontDump: case kAdviceDoDump: case kAdviceCold: case kAdvicePageOut:
+    case kAdviceCold: case kAdvicePageOut:
       break;  // hints, or what is the case anyway
+    case kAdviceDontDump: case kAdviceDoDump:
     case kAdviceDontFork: case kAdviceDoFork: case kAdviceWipeOnFork: case kAdviceKeepOnFork: return advise_fork(thread.mm(), address, bytes, advice);
     case kAdviceDontNeed: act = Act::kDiscard; break;
     case kAdviceFree: act = Act::kFree; break;

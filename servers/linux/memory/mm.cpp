@@ -30,7 +30,7 @@ SysResult<Ref<Mm>> Mm::clone() const {
     if (range.kind == ForkRanges::kDontFork) {
       (void)copy->space_.unmap(range.start, range.end - range.start);
     } else {
-      (void)copy->space_.discard(range.start, range.end - range.start);
+      if (range.kind == ForkRanges::kWipe) (void)copy->space_.discard(range.start, range.end - range.start);
       kept.push_back(range);
     }
   }

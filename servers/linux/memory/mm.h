@@ -18,10 +18,10 @@ namespace hati::linux {
 
 class File;
 
-// Address ranges that fork treats specially, by madvise(2): left out of the child, or empty in it. Rare, so a list does.
+// Address ranges that fork treats specially, by madvise(2): left out of the child, or empty in it; or left out of core dumps. Rare, so a list does.
 class ForkRanges {
  public:
-  enum Kind : u8 { kDontFork, kWipe };
+  enum Kind : u8 { kDontFork, kWipe, kDontDump };
   struct Range {
     u64 start, end;
     Kind kind;

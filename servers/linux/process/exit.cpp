@@ -7,10 +7,12 @@
 
 #include "runtime/log.h"
 #include "servers/linux/core/services.h"
+#include "servers/linux/exec/core_dump.h"
 #include "servers/linux/futex/futex.h"
 #include "servers/linux/process/calls.h"
 #include "servers/linux/process/group.h"
 #include "servers/linux/process/power.h"
+#include "servers/linux/ptrace/ptrace.h"
 #include "servers/linux/signal/send.h"
 #include "servers/linux/signal/state.h"
 #include "servers/linux/time/process_timers.h"
@@ -99,7 +101,8 @@ void release_memory(Thread& thread) {
   complete_vfork(thread);
   if (info && mm->users.load(std::memory_order_relaxed) == 0) {
     SpinGuard guard(ProcessTable::lock);
-    Usage usage{.minor_faults = info->minor_faults, .major_faults = info->major_faults, .peak_resident_kb = info->peak_resident_bytes / 1024};
+    Usage usage{
+        .minor_faults = info->minor_faults, .major_faults = info->major_faults, .peak_resident_kb = info->peak_resident_bytes / 1024};
     thread.process().dead_threads.add(usage);
   }
 }
@@ -116,22 +119,18 @@ Process* find_reaper(Process& process) HATI_REQUIRES(ProcessTable::lock) {
   return process.world.init.get();
 }
 
-// Things to do once the processes lock is released.
-struct After {
-  OrphanedGroups orphaned_groups;
-  std::vector<std::pair<Ref<Process>, i32>> death_signals;
-  std::vector<std::pair<Ref<Process>, SignalInfo>> signals;
-  std::vector<Ref<Process>> reaped;
-};
+}  // namespace
 
 // Tells the parent that a child is a zombie.
-void announce(Process& child, After& after) HATI_REQUIRES(ProcessTable::lock) {
+void announce_zombie(Process& child, ExitNotices& after) {
   Process* parent = child.parent;
   if (parent == nullptr) return;
+  if (traced_by_other(child)) return trace_announce(child);
   const SignalAction action = parent->actions->get(kSigChld);
   const bool unwanted = child.exit_signal == kSigChld && (action.handler == kSigIgnore || (action.flags & kSaNoChildWait) != 0);
   const bool killed = (child.exit_status & 0x7f) != 0;
-  SignalInfo info = child_info(child, killed ? kCldKilled : kCldExited, killed ? child.exit_status & 0x7f : child.exit_status >> 8);
+  SignalInfo info = child_info(child, killed ? ((child.exit_status & 0x80) != 0 ? kCldDumped : kCldKilled) : kCldExited,
+                               killed ? child.exit_status & 0x7f : child.exit_status >> 8);
   if (child.exit_signal != 0 && !(unwanted && action.handler == kSigIgnore)) {
     info.signal = child.exit_signal;
     // Before wait4 can report the child, so that a handler runs before that call returns; SIGCONT would need the processes lock.
@@ -145,7 +144,9 @@ void announce(Process& child, After& after) HATI_REQUIRES(ProcessTable::lock) {
   parent->child_events.wake_all();
 }
 
-void reparent_children(Process& process, After& after) HATI_REQUIRES(ProcessTable::lock) {
+namespace {
+
+void reparent_children(Process& process, ExitNotices& after) HATI_REQUIRES(ProcessTable::lock) {
   Process* reaper = find_reaper(process);
   while (!process.children.empty()) {
     Ref<Process> child = process.children.front();
@@ -156,7 +157,7 @@ void reparent_children(Process& process, After& after) HATI_REQUIRES(ProcessTabl
     child->parent_id.store(reaper->pid, std::memory_order_relaxed);
     child->exit_signal = kSigChld;
     reaper->children.splice(reaper->children.end(), process.children, process.children.begin());
-    if (child->state == Process::State::kZombie) announce(*child, after);
+    if (child->state == Process::State::kZombie) announce_zombie(*child, after);
   }
 }
 
@@ -186,24 +187,29 @@ bool leave_process(Thread& thread, Ref<Thread>& keep) HATI_REQUIRES(ProcessTable
   if (&thread != process.leader.get()) {
     count_task(table, thread.cred().uid, -1);
     table.entry(thread.tid()).thread = nullptr;
-    table.forget_if_empty(thread.tid());
+    if (!trace_thread_ended(thread)) table.forget_if_empty(thread.tid());
   }
   process.child_events.wake_all();
   return process.threads.empty();
 }
 
-void become_zombie(Process& process, i32 last_exit_code, After& after) HATI_REQUIRES(ProcessTable::lock) {
+void become_zombie(Process& process, i32 last_exit_code, ExitNotices& after) HATI_REQUIRES(ProcessTable::lock) {
   collect_orphaned(process, after.orphaned_groups);
   process.state = Process::State::kZombie;
   process.exit_status = process.signals.group_exit ? process.signals.group_exit_status : last_exit_code;
   reparent_children(process, after);
-  announce(process, after);
+  announce_zombie(process, after);
 }
 
-void finish(World& world, After& after) {
-  signal_orphaned(world, after.orphaned_groups);
-  for (auto& [child, signal] : after.death_signals) (void)send_signal(*child, SignalInfo{.signal = signal, .code = kSiUser});
-  for (auto& [parent, info] : after.signals) (void)send_signal(*parent, info);
+Task<> report_exit_to_tracer(Thread& thread) {
+  if (!trace_event_enabled(thread, kPtraceEventExit)) co_return;
+  i32 status = thread.exit_code;
+  {
+    SpinGuard guard(thread.process().signals.lock);
+    if (thread.process().signals.group_exit) status = thread.process().signals.group_exit_status;
+    thread.clear_work(kWorkExit);  // only another SIGKILL ends this stop
+  }
+  co_await trace_event(thread, kPtraceEventExit, static_cast<u64>(static_cast<u32>(status)));
 }
 
 bool leads_session(Process& process) {
@@ -213,9 +219,16 @@ bool leads_session(Process& process) {
 
 }  // namespace
 
+void finish_exit(World& world, ExitNotices& after) {
+  signal_orphaned(world, after.orphaned_groups);
+  for (auto& [child, signal] : after.death_signals) (void)send_signal(*child, SignalInfo{.signal = signal, .code = kSiUser});
+  for (auto& [parent, info] : after.signals) (void)send_signal(*parent, info);
+}
+
 Ref<Process> reap_locked(Process& zombie) {
   ProcessTable& table = zombie.world.processes();
   zombie.state = Process::State::kDead;
+  if (zombie.leader) (void)trace_forget(*zombie.leader);  // the process keeps the thread
   if (Process* parent = zombie.parent) {
     parent->dead_children.add(zombie.dead_threads);
     parent->dead_children.add(zombie.dead_children);
@@ -243,6 +256,8 @@ Task<> exit_thread(Thread& thread) {
   Process& process = thread.process();
   World& world = thread.world();
   leave_group_stop(thread);
+  co_await take_part_in_core_dump(thread);
+  co_await report_exit_to_tracer(thread);
   const bool last = process.live.fetch_sub(1, std::memory_order_acq_rel) == 1;
   if (last) process.timers->stop(process);
   release_memory(thread);
@@ -255,16 +270,18 @@ Task<> exit_thread(Thread& thread) {
     co_await panic_without_init(world, status);
   }
 
-  After after;
+  ExitNotices after;
   Ref<Thread> self;
   bool ended = false;
   {
     SpinGuard guard(ProcessTable::lock);
+    trace_release_all(thread, after);
     ended = leave_process(thread, self);
+    if (thread.trace.dead) trace_announce_thread(thread, after);
     if (ended) become_zombie(process, thread.exit_code, after);
   }
   if (ended) process.exited.wake_all();
-  finish(world, after);
+  finish_exit(world, after);
 }
 
 Task<SysResult<>> end_other_threads(Thread& thread) {
@@ -302,6 +319,7 @@ Task<SysResult<>> end_other_threads(Thread& thread) {
   ProcessTable& table = thread.world().processes();
   table.entry(thread.tid()).thread = nullptr;
   table.forget_if_empty(thread.tid());
+  (void)trace_forget(*process.leader);  // nobody hears of the old leader again
   ThreadReplacement::set_tid(thread, process.pid);
   table.entry(process.pid).thread = &thread;
   old_leader = std::exchange(process.leader, Ref(thread));

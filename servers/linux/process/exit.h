@@ -2,9 +2,22 @@
 // How threads and processes end, and how a dead process leaves the table.
 #pragma once
 
+#include "servers/linux/process/group.h"
 #include "servers/linux/process/process.h"
 
 namespace hati::linux {
+
+// Things to do once the processes lock is released: collected under it, then carried out by finish_exit().
+struct ExitNotices {
+  OrphanedGroups orphaned_groups;
+  std::vector<std::pair<Ref<Process>, i32>> death_signals;
+  std::vector<std::pair<Ref<Process>, SignalInfo>> signals;
+  std::vector<Ref<Process>> reaped;
+  std::vector<Ref<Thread>> threads;
+};
+void finish_exit(World& world, ExitNotices& notices) HATI_EXCLUDES(ProcessTable::lock);
+// Tells the parent, or whoever traces the child, that it is a zombie.
+void announce_zombie(Process& child, ExitNotices& notices) HATI_REQUIRES(ProcessTable::lock);
 
 // The end of a thread; that of its process if it is the last. The thread's coroutine ends after it.
 Task<> exit_thread(Thread& thread);

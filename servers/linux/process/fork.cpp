@@ -12,6 +12,7 @@
 #include "servers/linux/process/group.h"
 #include "servers/linux/process/limits.h"
 #include "servers/linux/process/schedule.h"
+#include "servers/linux/ptrace/ptrace.h"
 
 namespace hati::linux {
 namespace {
@@ -65,6 +66,7 @@ void inherit(const Process& parent, Process& child) {
   }
   child.personality.store(parent.personality.load(std::memory_order_relaxed), std::memory_order_relaxed);
   child.dumpable.store(parent.dumpable.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  child.core_filter.store(parent.core_filter.load(std::memory_order_relaxed), std::memory_order_relaxed);
   child.oom_score_adjust.store(parent.oom_score_adjust.load(std::memory_order_relaxed), std::memory_order_relaxed);
 }
 
@@ -119,7 +121,6 @@ SysResult<> ThreadFactory::copy_native(Thread& parent, Thread& child, const Clon
   const ThreadPage& from = parent.page();
   ThreadPage& to = child.page();
   std::memcpy(&to, &from, offsetof(ThreadPage, trap));
-  std::memcpy(to.debug_address, from.debug_address, sizeof to.debug_address);
   std::memcpy(to.extended, from.extended, std::min<usize>(from.extended_size, sizeof to.extended));
   to.extended_valid = 1;
   to.rax = 0;
@@ -148,12 +149,14 @@ SysResult<> ThreadFactory::publish(Thread& parent, Ref<Thread> child, const Clon
       ++creator.signals.stop_remaining;
       child->set_work(kWorkStop);
     }
+    trace_inherit(parent, *child, arguments);
     process.threads.push_back(std::move(child));
     return {};
   }
   entry.process = &process;
   ++table.processes;
   process.leader = child;
+  trace_inherit(parent, *child, arguments);
   [&]() HATI_NO_THREAD_SAFETY_ANALYSIS { process.threads.push_back(std::move(child)); }();  // nobody else sees it yet
   Process* father = (arguments.flags & kCloneParent) != 0 && creator.parent != nullptr ? creator.parent : &creator;
   process.parent = father;
@@ -238,12 +241,16 @@ Task<SysResult<i64>> do_clone(Thread& thread, CloneArguments arguments) {
     completion = Ref<VforkCompletion>::adopt(new VforkCompletion);
     child->vfork = completion;
   }
+  const i32 event = clone_event(thread, arguments);
   ThreadFactory::start(std::move(child));
+  if (event != 0) co_await trace_event(thread, event, static_cast<u64>(pid));
   if (completion) {
     Waiter waiter(thread, Waiter::kKillable);
     waiter.add(completion->queue);
     while (!completion->done.load(std::memory_order_seq_cst))
       if (!co_await waiter.wait()) break;
+    waiter.remove_all();
+    co_await trace_event(thread, kPtraceEventVforkDone, static_cast<u64>(pid));
   }
   co_return pid;
 }

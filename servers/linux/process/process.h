@@ -95,6 +95,7 @@ class Process : public RefCounted<Process> {
   std::atomic<u32> personality{0};
   std::atomic<bool> dumpable{true};
   std::atomic<i32> oom_score_adjust{0};
+  std::atomic<u32> core_filter{0x33};  // /proc/PID/coredump_filter: CoreFilter of exec/core_dump.h
   WaitQueue exited;                   // pidfd: woken when it becomes a zombie
 
   u64 limit(int resource) const HATI_EXCLUDES(limits_lock);  // the soft limit

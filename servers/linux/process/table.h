@@ -58,7 +58,8 @@ class ProcessTable {
     Thread* thread = nullptr;
     ProcessGroup* group = nullptr;
     Session* session = nullptr;
-    bool empty() const { return process == nullptr && thread == nullptr && group == nullptr && session == nullptr; }
+    bool held = false;  // of a thread that has ended and whose tracer has not waited for it
+    bool empty() const { return process == nullptr && thread == nullptr && group == nullptr && session == nullptr && !held; }
   };
   Process* process(Pid pid) const HATI_REQUIRES(lock);
   Thread* thread(Tid tid) const HATI_REQUIRES(lock);

@@ -31,6 +31,7 @@ class PendingSignals {
   void remove(SignalSet signals);
   void clear() { remove(~SignalSet{0}); }
   usize queued() const { return queue_.size(); }
+  const std::list<SignalInfo>& queue() const { return queue_; }
   // The queued entry of a timer, to count overruns instead of queueing twice.
   SignalInfo* find_timer(i32 signal, i32 timer_id);
 
@@ -47,6 +48,8 @@ struct SignalThreadState {
   SignalSet waiting_for = 0;           // rt_sigtimedwait: these wake although blocked
   PendingSignals pending;
   SignalStack stack;                   // sigaltstack(2)
+  bool waits_for_core = false;         // at its end, whole, until the core is written; under the signal lock
+  bool past_core = false;              // ends without waiting for a core
 };
 
 // Signal state of a process.
@@ -67,6 +70,10 @@ struct SignalProcessState {
   bool stop_reported = false;          // wait4(WUNTRACED) has taken it
   bool continued_unreported = false;   // wait4(WCONTINUED) may take it
   WaitQueue resumed;                   // SIGCONT or SIGKILL came
+
+  class Thread* core_dumper = nullptr; // writes the core (exec/core_dump.h); the others wait until it is null again
+  SignalInfo core_info;                // the signal that ended the process
+  WaitQueue core_changed;
 
   bool unkillable = false;             // init: signals without handler do nothing
 };

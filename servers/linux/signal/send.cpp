@@ -4,6 +4,7 @@
 #include "servers/linux/signal/send.h"
 
 #include "servers/linux/file/file.h"
+#include "servers/linux/ptrace/ptrace.h"
 #include "servers/linux/signal/state.h"
 #include "servers/linux/time/process_timers.h"
 
@@ -27,7 +28,11 @@ bool resume_locked(Process& process) HATI_REQUIRES(process.signals.lock) {
   state.stopping = false;
   state.stop_remaining = 0;
   if (complete) state.continued_unreported = true;
-  for (const Ref<Thread>& thread : process.threads) thread->clear_work(kWorkStop);
+  for (const Ref<Thread>& thread : process.threads) {
+    thread->clear_work(kWorkStop);
+    thread->trace.uncounted_stop = false;
+    trace_group_changed(*thread);
+  }
   state.resumed.wake_all();
   return complete;
 }
@@ -39,6 +44,7 @@ struct Sent {
 bool ignored(Process& process, Thread* target, i32 signal) HATI_REQUIRES(process.signals.lock) {
   const SignalAction action = process.actions->get(signal);
   const Thread* judge = target != nullptr ? target : process.threads.empty() ? nullptr : process.threads.front().get();
+  if (judge != nullptr && judge->trace.tracer != nullptr && signal != kSigKill) return false;  // its tracer may want to know
   if (judge != nullptr && (mask_of(*judge) & signal_bit(signal)) != 0) return false;  // the action may change until it is unblocked
   if (process.signals.unkillable && action.handler == kSigDefault && signal != kSigCont) return true;
   return process.actions->ignores(signal);
@@ -60,12 +66,15 @@ Thread* choose(Process& process, i32 signal) HATI_REQUIRES(process.signals.lock)
 bool is_fatal(Process& process, const Thread& taker, i32 signal) HATI_REQUIRES(process.signals.lock) {
   if (signal == kSigKill) return true;
   if (process.actions->get(signal).handler != kSigDefault || default_action(signal) != DefaultAction::kTerminate) return false;
+  if (taker.trace.tracer != nullptr) return false;  // shown to the tracer first
   return (mask_of(taker) & signal_bit(signal)) == 0 && !process.signals.unkillable;
 }
 
 SysResult<Sent> send_locked(Process& process, Thread* target, const SignalInfo& info) HATI_REQUIRES(process.signals.lock) {
   SignalProcessState& state = process.signals;
   Sent sent;
+  if (state.group_exit && info.signal == kSigKill)
+    for (const Ref<Thread>& thread : process.threads) thread->set_work(kWorkExit);  // also out of the stop that reports the end to a tracer
   if (process.threads.empty() || state.group_exit) return sent;
   if ((signal_bit(info.signal) & kStopSignals) != 0) forget_everywhere(process, signal_bit(kSigCont));
   if (info.signal == kSigCont) {

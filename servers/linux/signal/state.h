@@ -19,6 +19,10 @@ void leave_group_stop(Thread& thread);
 
 // Takes a signal that must be acted upon and acts: sets up a handler's frame, stops, ends the process, decides about restart.
 void deliver_signals(Thread& thread);
+// Its parts, for a thread whose tracer sees each signal first: the next one, whatever is done about it; the action; the decision about restart at the end.
+std::optional<SignalInfo> dequeue_signal(Thread& thread);
+void act_on_signal(Thread& thread, const SignalInfo& info);
+void finish_delivery(Thread& thread);
 // The frame of a handler on the program's stack; false if the stack is bad.
 bool push_signal_frame(Thread& thread, const SignalInfo& info, const SignalAction& action, SignalSet mask);
 // What an interrupted call does now. `handler`: one will run with these flags; null: none.

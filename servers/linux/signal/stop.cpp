@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Stopping, continuing and ending whole processes (signal/state.h).
 #include "servers/linux/process/process.h"
+#include "servers/linux/ptrace/ptrace.h"
 #include "servers/linux/signal/send.h"
 #include "servers/linux/signal/state.h"
 
@@ -25,13 +26,18 @@ void begin_group_stop(Process& process, i32 signal) {
   SpinGuard guard(state.lock);
   if (state.group_exit || state.group_exec != nullptr) return;
   // A SIGCONT that came since the stop signal was taken has removed nothing; it wins only if it was sent after, as on Linux.
-  if (state.stopping) return;
-  state.stopping = true;
-  state.stop_signal = signal;
-  state.stop_reported = false;
-  state.continued_unreported = false;
-  state.stop_remaining = 0;
+  if (!state.stopping) {
+    state.stopping = true;
+    state.stop_signal = signal;
+    state.stop_reported = false;
+    state.continued_unreported = false;
+    state.stop_remaining = 0;
+  }
+  // Of a process that has stopped already only threads run whose tracer has let them go on.
   for (const Ref<Thread>& thread : process.threads) {
+    if (thread->trace.listening) trace_group_changed(*thread);
+    if (thread->stopped.load(std::memory_order_relaxed) || (thread->work() & kWorkStop) != 0) continue;
+    thread->trace.uncounted_stop = false;
     ++state.stop_remaining;
     thread->set_work(kWorkStop);
   }
@@ -45,8 +51,9 @@ Task<> stop_thread(Thread& thread) {
   {
     SpinGuard guard(state.lock);
     thread.clear_work(kWorkStop);
-    if (!state.stopping || state.stop_remaining == 0) co_return;
-    last = --state.stop_remaining == 0;
+    const bool counted = !std::exchange(thread.trace.uncounted_stop, false);
+    if (!state.stopping || (counted && state.stop_remaining == 0)) co_return;
+    last = counted && --state.stop_remaining == 0;
     signal = state.stop_signal;
     thread.stopped.store(true, std::memory_order_relaxed);
   }
@@ -57,7 +64,7 @@ Task<> stop_thread(Thread& thread) {
   for (;;) {
     {
       SpinGuard guard(state.lock);
-      if (!state.stopping) break;
+      if (!state.stopping || (thread.work() & kWorkTrap) != 0) break;  // a tracer takes over a stopped thread
     }
     if (!co_await waiter.wait()) break;
   }
@@ -70,7 +77,7 @@ void leave_group_stop(Thread& thread) {
   i32 signal = 0;
   {
     SpinGuard guard(process.signals.lock);
-    if (process.signals.stopping && (thread.work() & kWorkStop) != 0) {
+    if (process.signals.stopping && (thread.work() & kWorkStop) != 0 && !thread.trace.uncounted_stop) {
       last = --process.signals.stop_remaining == 0 && process.threads.size() > 1;
       signal = process.signals.stop_signal;
     }

@@ -12,7 +12,7 @@ if(HATI_HOST_TESTS)
   target_compile_options(hati_linux_file_tested PRIVATE ${HATI_WARNINGS} ${HATI_HOST_FLAGS} -ffunction-sections -fdata-sections)
   hati_use_precompiled(hati_linux_file_tested hati_host_headers)
   target_link_libraries(hati_linux_file_tested PUBLIC hati_hosted)
-  foreach(name abi_file tmpfs walk pipe)
+  foreach(name abi_file abi_debug tmpfs walk pipe)
     hati_host_test(linux_${name}_test ${CMAKE_CURRENT_SOURCE_DIR}/tests/${name}_test.cpp LIBRARIES hati_linux_file_tested)
     # Parts of the sources that no test reaches refer to rooms that are not linked.
     target_link_options(linux_${name}_test PRIVATE -Wl,--gc-sections)

@@ -113,6 +113,8 @@ void note_removed(Dentry& dentry) {
   DentryCache::instance().remove(dentry);
 }
 
+}  // namespace
+
 Task<SysResult<i64>> unlink_file(Thread& thread, i32 dirfd, std::string path) {
   const ParentAndName where = CO_TRY(co_await walk_parent(thread, dirfd, std::move(path), 0));
   if (where.name.empty() || where.name == "." || where.name == "..") co_return fail(Errno::kISDIR);
@@ -125,6 +127,8 @@ Task<SysResult<i64>> unlink_file(Thread& thread, i32 dirfd, std::string path) {
   note_removed(*dentry);
   co_return 0;
 }
+
+namespace {
 
 Task<SysResult<i64>> remove_directory(Thread& thread, i32 dirfd, std::string path) {
   const ParentAndName where = CO_TRY(co_await walk_parent(thread, dirfd, std::move(path), 0));

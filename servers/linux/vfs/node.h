@@ -16,6 +16,9 @@ SysResult<> may_delete(Thread& thread, const Path& parent, const Dentry& victim,
 // Owner of the inode or CAP_FOWNER.
 bool owns(const Credentials& credentials, const Inode& inode);
 
+// unlink(2) of a name that is no directory.
+Task<SysResult<i64>> unlink_file(Thread& thread, i32 dirfd, std::string path);
+
 // The last step of open(2) on a place that exists. `created`: just made, so that nothing is checked.
 SysResult<Ref<File>> open_place_now(Thread& thread, const Path& place, u32 flags, bool created);
 Task<SysResult<Ref<File>>> open_place(Thread& thread, Path place, u32 flags, bool created);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "servers/linux/file/io.h"
+#include "servers/linux/ptrace/ptrace.h"
 #include "servers/linux/vfs/directory_file.h"
 
 namespace hati::linux::proc {
@@ -92,12 +93,7 @@ SysResult<> DirectoryNode::iterate(File& file, DirectoryEmitter& emitter) {
 Path root_of(Thread* thread) { return thread != nullptr ? thread->fs().root() : MountTree::instance().root(); }
 
 bool may_inspect(Thread* reader, const Subject& subject) {
-  if (reader == nullptr || &reader->process() == subject.process.get()) return true;
-  const Credentials& own = reader->cred();
-  const Ref<const Credentials> other = subject.thread->credentials();
-  const bool same = own.fsuid == other->uid && own.fsuid == other->euid && own.fsuid == other->suid && own.fsgid == other->gid && own.fsgid == other->egid &&
-                    own.fsgid == other->sgid;
-  return (same && subject.process->dumpable) || own.capable(kCapSysPtrace);
+  return reader == nullptr || may_access(*reader, *subject.thread, AccessMode::kRead, false);
 }
 
 }  // namespace hati::linux::proc

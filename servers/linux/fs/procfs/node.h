@@ -145,6 +145,8 @@ SysResult<std::string> statm_text(const Subject& subject, Thread* reader);
 SysResult<std::string> status_text(const Subject& subject, Thread* reader);
 SysResult<std::string> maps_text(const Subject& subject, Thread* reader);                           // process_maps.cpp
 SysResult<std::string> smaps_text(const Subject& subject, Thread* reader);
+SysResult<std::string> syscall_text(const Subject& subject, Thread* reader);                        // process_memory.cpp
+Ref<Inode> memory_node(FileSystem& file_system, const NodeInfo& info, Subject subject);
 SysResult<std::string> mounts_text(const Subject& subject, Thread* reader);                         // mounts.cpp
 SysResult<std::string> mountinfo_text(const Subject& subject, Thread* reader);
 // Whether `reader` may look into the process as ptrace(2) demands for reading: same user or CAP_SYS_PTRACE.

@@ -11,7 +11,7 @@ namespace hati::linux::proc {
 
 namespace {
 
-enum FixedInode : u64 { kTaskInode = 64, kFdInode, kFdinfoInode, kExeInode, kCwdInode, kRootLinkInode };
+enum FixedInode : u64 { kTaskInode = 64, kFdInode, kFdinfoInode, kExeInode, kCwdInode, kRootLinkInode, kMemInode };
 
 template <class Number>
 bool parse(std::string_view name, Number& number) {
@@ -180,6 +180,7 @@ class SubjectDirectory final : public DirectoryNode {
     }
     for (const FixedLink& fixed : kLinks)
       if (name == fixed.name) return fixed_link(fixed);
+    if (name == "mem") return memory_node(file_system(), info_of(subject_, kMemInode, kRegular | 0600), subject_);
     if (name == "fd" || name == "fdinfo") return make_node<DescriptorDirectory>(file_system(), subject_, name == "fdinfo");
     if (name == "task" && subject_.whole) return make_node<TaskDirectory>(file_system(), subject_);
     return fail(Errno::kNOENT);
@@ -194,6 +195,7 @@ class SubjectDirectory final : public DirectoryNode {
       ++at;
     };
     for (const ProcessFile& file : process_files()) add(file.name, ++index, kRegular);
+    add("mem", kMemInode, kRegular);
     for (const FixedLink& fixed : kLinks) add(fixed.name, fixed.inode, kSymbolicLink);
     add("fd", kFdInode, kDirectory);
     add("fdinfo", kFdinfoInode, kDirectory);

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "servers/linux/core/world.h"
+#include "servers/linux/exec/core_dump.h"
 #include "servers/linux/fs/procfs/node.h"
 
 namespace hati::linux::proc {
@@ -84,6 +85,28 @@ SysResult<> write_oom_adjust(const Subject& subject, Thread& writer, std::string
   return {};
 }
 
+SysResult<std::string> core_filter(const Subject& subject, Thread* reader) {
+  if (!may_inspect(reader, subject)) return fail(Errno::kACCES);
+  Text text;
+  text.print("{:08x}\n", subject.process->core_filter.load(std::memory_order_relaxed));
+  return text.take();
+}
+SysResult<> write_core_filter(const Subject& subject, Thread&, std::string_view text) {
+  text = text.substr(0, text.find('\n'));
+  int base = 10;
+  if (text.starts_with("0x") || text.starts_with("0X")) {
+    base = 16;
+    text.remove_prefix(2);
+  } else if (text.size() > 1 && text[0] == '0') {
+    base = 8;
+  }
+  u32 value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (error != std::errc{} || end != text.data() + text.size()) return fail(Errno::kINVAL);
+  subject.process->core_filter.store(value & kCoreFilterAll, std::memory_order_relaxed);
+  return {};
+}
+
 SysResult<std::string> io(const Subject& subject, Thread* reader) {
   if (!may_inspect(reader, subject)) return fail(Errno::kACCES);
   return std::string("rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n");
@@ -100,6 +123,7 @@ constexpr ProcessFile kFiles[] = {
     {"cgroup", 0444, [](const Subject&, Thread*) -> SysResult<std::string> { return std::string("0::/\n"); }, nullptr},
     {"cmdline", 0444, command_line, nullptr},
     {"comm", 0644, comm, write_comm},
+    {"coredump_filter", 0644, core_filter, write_core_filter},
     {"environ", 0400, environment, nullptr},
     {"io", 0400, io, nullptr},
     {"limits", 0444, limits, nullptr},
@@ -113,6 +137,7 @@ constexpr ProcessFile kFiles[] = {
     {"stat", 0444, stat_text, nullptr},
     {"statm", 0444, statm_text, nullptr},
     {"status", 0444, status_text, nullptr},
+    {"syscall", 0400, syscall_text, nullptr},
     {"wchan", 0444, [](const Subject&, Thread*) -> SysResult<std::string> { return std::string("0"); }, nullptr},
 };
 

@@ -16,6 +16,7 @@ constexpr u64 kTick = 10'000'000;
 
 // Everything that the three files tell, collected once.
 struct Snapshot {
+  Pid tracer = 0;
   Pid parent = 0, group = 0, session = 0, foreground = -1;
   u64 terminal = 0;
   std::vector<Ref<Thread>> threads;
@@ -50,6 +51,7 @@ Snapshot collect(const Subject& subject) {
   {
     SpinGuard guard(process.world.processes().lock);
     snapshot.parent = process.parent_pid();
+    if (const Thread* tracer = subject.thread->trace.tracer) snapshot.tracer = tracer->tid();
     snapshot.group = process.group_id();
     snapshot.session = process.session_id();
     snapshot.exit_signal = process.exit_signal;
@@ -99,8 +101,8 @@ void id_lines(Text& text, const Subject& subject, const Snapshot& snapshot) {
   const Tid tid = subject.whole ? subject.process->pid : subject.thread->tid();
   text.print("Name:\t{}\n", std::string_view(subject.thread->comm()));
   if (fs) text.print("Umask:\t0{}{}{}\n", fs->umask() >> 6 & 7, fs->umask() >> 3 & 7, fs->umask() & 7);
-  text.print("State:\t{}\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t0\n", std::string_view(state_name(snapshot.state)),
-             subject.process->pid, tid, snapshot.parent);
+  text.print("State:\t{}\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t{}\n", std::string_view(state_name(snapshot.state)),
+             subject.process->pid, tid, snapshot.parent, snapshot.tracer);
   text.print("Uid:\t{}\t{}\t{}\t{}\nGid:\t{}\t{}\t{}\t{}\n", cred->uid, cred->euid, cred->suid, cred->fsuid, cred->gid, cred->egid, cred->sgid, cred->fsgid);
   text.print("FDSize:\t{}\nGroups:\t", files ? files->slot_count() : 0);
   for (u32 group : cred->groups) text.print("{} ", group);

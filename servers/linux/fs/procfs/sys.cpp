@@ -6,6 +6,7 @@
 #include "runtime/call.h"
 #include "servers/linux/core/version.h"
 #include "servers/linux/core/world.h"
+#include "servers/linux/exec/core_dump.h"
 #include "servers/linux/fs/procfs/node.h"
 
 namespace hati::linux::proc {
@@ -47,6 +48,17 @@ SysResult<> write_domain(Thread& thread, std::string_view text) {
   return {};
 }
 
+SysResult<> write_core_pattern(Thread&, std::string_view text) {
+  set_core_pattern(without_newline(text));
+  return {};
+}
+SysResult<> write_core_uses_pid(Thread&, std::string_view text) {
+  text = without_newline(text);
+  if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos) return fail(Errno::kINVAL);
+  set_core_uses_pid(text.find_first_not_of('0') != std::string_view::npos);
+  return {};
+}
+
 u64 file_max() {
   SystemInfo info{};
   (void)call::system_info(info);
@@ -61,7 +73,9 @@ constexpr Variable kVariables[] = {
     {"fs/overflowuid", [] { return std::string("65534"); }, nullptr},
     {"fs/pipe-max-size", [] { return std::string("1048576"); }, nullptr},
     {"kernel/cap_last_cap", [] { return std::to_string(kCapabilityCount - 1); }, nullptr},
-    {"kernel/core_pattern", [] { return std::string("core"); }, nullptr},
+    {"kernel/core_pattern", core_pattern, write_core_pattern},
+    {"kernel/core_pipe_limit", [] { return std::string("0"); }, nullptr},
+    {"kernel/core_uses_pid", [] { return std::string(core_uses_pid() ? "1" : "0"); }, write_core_uses_pid},
     {"kernel/ctrl-alt-del", [] { return std::to_string(World::get().ctrl_alt_del.load() ? 1 : 0); }, nullptr},
     {"kernel/domainname", [] { return World::get().uts().domain; }, write_domain},
     {"kernel/hostname", [] { return World::get().uts().node; }, write_hostname},
