@@ -308,5 +308,30 @@ TEST_F(AddressSpaceTest, AttachedServersAreSeenByTheirSpaces) {
   EXPECT_EQ(*phys_to_virt<u64>(Pte::frame(entry)), 42u);
 }
 
+TEST_F(AddressSpaceTest, ADebuggerMindsNoProtection) {
+  const auto debugger = TestSpace::make();
+  ASSERT_TRUE(debugger->map(anonymous(kBase, kPageSize)));
+  const auto memory = *Memory::create(nullptr, 2 * kPageSize);
+  constexpr u64 kShared = kBase + 8 * kPageSize, kNone = kBase + 16 * kPageSize;
+  ASSERT_TRUE(space_->map(of_memory(kBase, 2 * kPageSize, 0, MapFlags::kNone, Protection::kRead), memory));
+  ASSERT_TRUE(space_->map(of_memory(kShared, 2 * kPageSize, 0, MapFlags::kShared, Protection::kRead), memory));
+  ASSERT_TRUE(space_->map(anonymous(kNone, kPageSize, MapFlags::kFixed, Protection::kNone)));
+  for (u64 value = 7; value < 9; ++value) {  // the page is the object's, then the space's own
+    ASSERT_TRUE(debugger->write<u64>(kBase, value));
+    EXPECT_EQ(*space_->inspect(kBase + kPageSize - 4, 8, *debugger, kBase, true), 8u);
+    EXPECT_EQ(*space_->read<u64>(kBase + kPageSize - 4), value);
+    EXPECT_EQ(space_->handle_fault(kBase, kFaultWrite), FaultResult::kAccess);
+    EXPECT_EQ(space_->write<u64>(kBase, 1).error(), Error::kAccess);
+  }
+  EXPECT_EQ(space_->inspect(kShared, 8, *debugger, kBase, true).error(), Error::kAccess);
+  EXPECT_EQ(*space_->read<u64>(kShared), 0u);
+  EXPECT_EQ(*space_->inspect(kNone, 8, *debugger, kBase, false), 8u);
+  EXPECT_EQ(*debugger->read<u64>(kBase), 0u);
+  EXPECT_EQ(space_->read<u64>(kNone).error(), Error::kAccess);
+  EXPECT_EQ(*space_->inspect(kNone + kPageSize - 4, 8, *debugger, kBase, false), 4u);  // up to the end of the mapping
+  EXPECT_EQ(space_->inspect(kNone + kPageSize, 8, *debugger, kBase, false).error(), Error::kBadAddress);
+  EXPECT_EQ(space_->inspect(kBase, 8, *debugger, kNone, false).error(), Error::kBadAddress);  // the debugger's own fault
+}
+
 }  // namespace
 }  // namespace hati

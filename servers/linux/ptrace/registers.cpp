@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// General and debug registers (ptrace/registers.h). A system call that was interrupted and may be restarted is shown as Linux shows it: its number in orig_rax
-// and the internal error in rax. Debuggers rely on that: one that writes orig_rax = -1 prevents the restart, one that writes the registers back permits it again.
+// General and debug registers (ptrace/registers.h). A system call that was interrupted and may be restarted is shown as Linux shows it: its number in
+// orig_rax and the internal error in rax. Debuggers rely on that: one that writes orig_rax = -1 prevents the restart, one that writes the registers back
+// permits it again.
 #include "servers/linux/ptrace/registers.h"
 
 #include <cstring>
