@@ -130,6 +130,10 @@ inline Result<void> channel_reply(Handle h, u64 transaction, std::span<const std
 inline Result<Handle> event_create() { return invoke<Handle>(Call::kEventCreate); }
 inline Result<void> event_signal(Handle h, u64 count) { return invoke<void>(Call::kEventSignal, h, count); }
 inline Result<Handle> interrupt_create(Handle resource, u32 gsi, InterruptFlags flags) { return invoke<Handle>(Call::kInterruptCreate, resource, gsi, flags); }
+inline Result<Handle> interrupt_create_message(Handle resource, MessageInterrupt& request) {
+  return invoke<Handle>(Call::kInterruptCreateMessage, resource, &request);
+}
+inline Result<void> platform_info(Handle resource, PlatformInfo& info) { return invoke<void>(Call::kPlatformInfo, resource, &info); }
 inline Result<void> interrupt_acknowledge(Handle h) { return invoke<void>(Call::kInterruptAcknowledge, h); }
 inline Result<Handle> port_range_create(Handle resource, u16 first, u32 count) { return invoke<Handle>(Call::kPortRangeCreate, resource, first, count); }
 inline Result<u32> port_read(Handle h, u32 offset, u32 width) { return invoke<u32>(Call::kPortRead, h, offset, width); }
