@@ -19,8 +19,6 @@ constexpr usize kStartsMax = 5;
 constexpr u64 kStartsWindowNs = 30 * kNsPerSecond;
 constexpr u64 kBackOffNs = 20 * kNsPerMs;
 
-std::string numbered(std::string_view name, usize index) { return index == 0 ? std::string(name) : std::string(name) + std::to_string(index); }
-
 }  // namespace
 
 Result<void> Server::prepare(std::span<const std::byte> boot_image) {
@@ -36,6 +34,17 @@ Result<void> Server::prepare(std::span<const std::byte> boot_image) {
   }
   if (std::ranges::find(spec_.handles, kStartupBootImage) != spec_.handles.end()) wants_boot_image_ = true;
   return {};
+}
+
+void Server::declare_offers() {
+  for (const std::string& service : spec_.offers) offers_.push_back(init_.services().declare(service));
+}
+void Server::withdraw_offers() { init_.services().close(offers_, true); }
+
+Result<void> Server::end() {
+  if (!running_) return fail(Error::kNotFound);
+  ended_on_request_ = true;
+  return call::space_terminate(running_.get(), -1);
 }
 
 Result<void> Server::add_own_handles(std::vector<Gift>& gifts) {
@@ -64,17 +73,18 @@ Result<void> Server::add_device_handles(std::vector<Gift>& gifts) {
     gifts.push_back({numbered("interrupt", i), TRY(Interrupt::create(init_.resource(), line.gsi, line.flags)),
                      Rights::kWait | Rights::kWrite | Rights::kInspect});
   }
+  if (device_) TRY(device_->switch_on(gifts));
   return {};
 }
 
-Task<Result<std::vector<Server::Gift>>> Server::make_gifts() {
+Task<Result<std::vector<Gift>>> Server::make_gifts() {
   constexpr Rights kChannelRights = Rights::kRead | Rights::kWrite | Rights::kWait | Rights::kInspect | Rights::kTransfer;
   std::vector<Gift> gifts;
   CO_TRY(add_own_handles(gifts));
   CO_TRY(add_device_handles(gifts));
-  if (!spec_.offers.empty()) gifts.push_back({"listen", CO_TRY(init_.services().open(spec_.offers)), kChannelRights});
+  if (!offers_.empty()) gifts.push_back({"listen", CO_TRY(init_.services().open(offers_)), kChannelRights});
   for (const auto& service : spec_.connect) {
-    auto channel = co_await init_.services().connect(service, spec_.name);
+    auto channel = co_await init_.services().connect({service, 0}, spec_.name);
     if (channel) {
       gifts.push_back({service, std::move(*channel), kChannelRights});
     } else {
@@ -97,7 +107,8 @@ Task<Result<SpaceEnded>> Server::run_once() {
   auto gifts = CO_TRY(co_await make_gifts());
   auto [ours, theirs] = CO_TRY(Channel::create());
   gifts.push_back({kStartupInit, std::move(theirs), Rights::kRead | Rights::kWrite | Rights::kWait | Rights::kInspect});
-  const LoadedProcess process = CO_TRY(start(gifts));
+  LoadedProcess process = CO_TRY(start(gifts));
+  running_ = CO_TRY(process.space.duplicate());
   gifts.clear();  // from here on only the process holds them
   if (spec_.restart != Restart::kAlways && std::ranges::find(spec_.handles, kStartupBootImage) == spec_.handles.end()) {
     wants_boot_image_ = false;
@@ -108,7 +119,12 @@ Task<Result<SpaceEnded>> Server::run_once() {
   const auto ended = co_await space_wait(process.space.get());
   scope.cancel();
   co_await scope.join();
+  running_.reset();
   if (ended) report(process, *ended);
+  if (device_) {
+    device_->switch_off();
+    restless_.push_back(std::move(process.space));
+  }
   co_return ended;
 }
 
@@ -122,6 +138,7 @@ void Server::report(const LoadedProcess& process, const SpaceEnded& ended) const
 
 bool Server::may_restart() {
   if (spec_.restart != Restart::kAlways) return false;
+  if (std::exchange(ended_on_request_, false)) return true;
   const u64 now = now_ns();
   std::erase_if(starts_ns_, [&](u64 start) { return now - start > kStartsWindowNs; });
   starts_ns_.push_back(now);
@@ -134,10 +151,10 @@ Task<void> Server::run() {
     const auto ended = co_await run_once();
     if (!ended) log_error("{} cannot be run: {}", spec_.name, error_name(ended.error()));
     again = may_restart();
-    init_.services().close(spec_.offers, !again);
+    init_.services().close(offers_, !again);
     if (!again) break;
     // Longer each time: a device that has just failed may need a moment.
-    (void)co_await sleep_for(kBackOffNs << starts_ns_.size());
+    if (!starts_ns_.empty()) (void)co_await sleep_for(kBackOffNs << starts_ns_.size());
     log_info("starting {} again", spec_.name);
   }
   wants_boot_image_ = false;
@@ -158,13 +175,28 @@ Task<Result<EmptyReply>> Server::on(system::PowerRequest request, CallContext&) 
 Task<Result<EmptyReply>> Server::on(system::ConnectRequest request, CallContext& context) {
   const std::string service(request.service, strnlen(request.service, sizeof(request.service)));
   if (std::ranges::find(spec_.connect, service) == spec_.connect.end()) co_return fail(Error::kNoRight);
-  context.out.handles.push_back(CO_TRY(co_await init_.services().connect(service, spec_.name)));
+  context.out.handles.push_back(CO_TRY(co_await init_.services().connect({service, request.instance}, spec_.name)));
   co_return EmptyReply{};
 }
 
 Task<Result<EmptyReply>> Server::on(system::ReleaseBootImageRequest, CallContext&) {
   wants_boot_image_ = false;
   init_.maybe_release_boot_image();
+  co_return EmptyReply{};
+}
+
+Task<Result<EmptyReply>> Server::on(system::DeviceQuietRequest, CallContext&) {
+  if (!device_) co_return fail(Error::kNoRight);
+  restless_.clear();
+  co_return EmptyReply{};
+}
+
+Task<Result<EmptyReply>> Server::on(system::EndServerRequest request, CallContext&) {
+  const std::string name(request.name, strnlen(request.name, sizeof(request.name)));
+  if (std::ranges::find(spec_.may_end, name) == spec_.may_end.end()) co_return fail(Error::kNoRight);
+  Server* const server = init_.find_server(name);
+  if (server == nullptr) co_return fail(Error::kNotFound);
+  CO_TRY(server->end());
   co_return EmptyReply{};
 }
 
