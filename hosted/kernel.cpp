@@ -263,7 +263,8 @@ i64 call_locked(Call number, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, std
     case Call::kMemoryResize: return after(k.get<MemoryObject>(handle, Rights::kResize), [&](auto& memory) { return memory_resize(*memory, a1); });
     case Call::kMemoryDiscard: return after(k.get<MemoryObject>(handle, Rights::kResize), [&](auto& memory) { return memory_discard(*memory, a1, a2); });
     case Call::kMemorySeek: return after(k.get<MemoryObject>(handle, Rights::kInspect), [&](auto& memory) { return memory_seek(*memory, a1, a2 != 0); });
-    case Call::kDmaCreate: return after(k.get<ResourceObject>(handle, Rights::kManage), [&](auto&) -> Result<u64> { return k.insert(std::make_shared<DmaObject>()); });
+    case Call::kDmaCreate:
+      return after(k.get<ResourceObject>(handle, Rights::kManage), [&](auto&) -> Result<u64> { return k.insert(std::make_shared<DmaObject>()); });
     case Call::kMemoryPin: {
       const auto dma = k.get<DmaObject>(static_cast<Handle>(a1), Rights::kManage);
       if (!dma) return failure(dma.error());
