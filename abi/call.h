@@ -81,6 +81,13 @@ enum class Call : u64 {
   kPortRead,            // (h, offset, width 1|2|4) -> value
   kPortWrite,           // (h, offset, width, value)
   kSpaceReadCrash,      // (space, CrashReport*) kInspect; kNotFound if no thread of it has failed
+
+  kDmaCreate,           // (resource) -> h
+  kMemoryPin,           // (h, dma, PinRequest*) -> number of ranges. Pages of RAM are made if need be, stay where they are and are not reused until
+                        // unpinned, also if the object shrinks meanwhile. kManage on dma; kRead on h, kWrite to let the device write.
+                        // kTooBig: more than kPinBytesMax, or more ranges than `capacity`; kBadAddress: beyond the end; kNotSupported: not RAM.
+                        // Pins that a process leaves behind hold until the last handle to it is closed: reset the device first.
+  kMemoryUnpin,         // (h, offset, bytes) ends one pin of the caller with exactly this range; kNotFound
   kEnd,
 };
 inline constexpr u64 kCallCount = static_cast<u64>(Call::kEnd) - kCallBase;
@@ -196,6 +203,19 @@ enum class CacheMode : u32 { kWriteBack, kUncached, kWriteCombining };
 struct MemoryInfo {
   u64 bytes, resident_bytes, koid;
 };
+
+inline constexpr u64 kPinBytesMax = u64{2} << 20;
+// A piece of physical memory, as a device sees it.
+struct DmaRange {
+  u64 address, bytes;
+};
+struct PinRequest {
+  u64 offset, bytes;  // any; whole pages are pinned, the ranges cover exactly these bytes, in order
+  u64 ranges;         // DmaRange[capacity]*
+  u32 capacity;
+  u32 write;          // 1: the device writes to it
+};
+static_assert(sizeof(PinRequest) == 32);
 
 struct ThreadRequest {
   u64 entry, stack, argument;  // native: rip, rsp, rdi. Supervised: registers are set through the page

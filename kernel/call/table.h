@@ -50,6 +50,9 @@ Result<> call_memory_resize(Caller&, Handle memory, u64 bytes);
 Result<> call_memory_discard(Caller&, Handle memory, u64 offset, u64 bytes);
 Result<> call_memory_info(Caller&, Handle memory, UserOut<MemoryInfo> out);
 Result<u64> call_memory_seek(Caller&, Handle memory, u64 offset, u32 what);
+Result<u64> call_dma_create(Caller&, Handle resource);
+Result<u64> call_memory_pin(Caller&, Handle memory, Handle dma, UserIn<PinRequest> request);
+Result<> call_memory_unpin(Caller&, Handle memory, u64 offset, u64 bytes);
 // thread.cpp
 Result<u64> call_thread_create(Caller&, Handle space, UserInOut<ThreadRequest> request);
 Result<> call_thread_start(Caller&, Handle thread);
@@ -93,6 +96,7 @@ inline constexpr std::array<CallEntry, kCallCount> kCallTable = {{
     HATI_CALL(call_channel_create), HATI_CALL(call_channel_reply), HATI_CALL(call_event_create), HATI_CALL(call_event_signal),
     HATI_CALL(call_interrupt_create), HATI_CALL(call_interrupt_acknowledge), HATI_CALL(call_port_range_create), HATI_CALL(call_port_read),
     HATI_CALL(call_port_write), HATI_CALL(call_space_read_crash),
+    HATI_CALL(call_dma_create), HATI_CALL(call_memory_pin), HATI_CALL(call_memory_unpin),
 }};
 #undef HATI_CALL
 
@@ -108,6 +112,7 @@ static_assert(stands_at(Call::kCopy, "call_copy") && stands_at(Call::kMemorySeek
 static_assert(stands_at(Call::kThreadCreate, "call_thread_create") && stands_at(Call::kThreadYield, "call_thread_yield"));
 static_assert(stands_at(Call::kRingEnter, "call_ring_enter") && stands_at(Call::kEventSignal, "call_event_signal"));
 static_assert(stands_at(Call::kPortWrite, "call_port_write") && stands_at(Call::kSpaceReadCrash, "call_space_read_crash"));
+static_assert(stands_at(Call::kDmaCreate, "call_dma_create") && stands_at(Call::kMemoryUnpin, "call_memory_unpin"));
 
 // Every call of a native thread but kRingEnter: carries the call out and gives the thread to leave the kernel with.
 Thread* dispatch_call(Cpu& cpu, Thread& thread);
