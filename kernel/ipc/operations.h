@@ -25,6 +25,8 @@ Result<> start_event_wait(Ring& ring, Thread& thread, const Submission& submissi
 Result<> start_interrupt_wait(Ring& ring, Thread& thread, const Submission& submission);
 Result<> start_futex_wait(Ring& ring, Thread& thread, const Submission& submission);
 Result<> start_futex_wake(Ring& ring, Thread& thread, const Submission& submission);
+Result<> start_page_in(Ring& ring, Thread& thread, const Submission& submission);
+Result<> start_pager_wait(Ring& ring, Thread& thread, const Submission& submission);
 
 // kCopy, for the operation and the call alike. Handles may be kOwnSpace.
 Result<u64> copy_between(Thread& thread, u32 to, u64 to_address, u32 from, u64 from_address, u64 bytes);
