@@ -92,15 +92,20 @@ extern "C" Thread* kernel_on_interrupt(Cpu* cpu, u32 vector) {
 }
 
 Thread* scheduler_idle(Cpu& cpu) {
+  CpuScheduler& cs = scheduler_at(cpu.id);
   const u64 end = arch::now_ns() + kIdleDeferredNs;
-  while (has_deferred_work() && scheduler_at(cpu.id).attention.load(std::memory_order_relaxed) == CpuScheduler::kDeferred) {
-    if (!run_deferred_piece()) scheduler_at(cpu.id).attention.fetch_and(~CpuScheduler::kDeferred, std::memory_order_relaxed);
-    if (arch::now_ns() > end) {
-      program_deferred_tick(cpu);
-      return nullptr;
+  for (;;) {
+    while (has_deferred_work() && cs.attention.load(std::memory_order_relaxed) == CpuScheduler::kDeferred) {
+      if (!run_deferred_piece()) cs.attention.fetch_and(~CpuScheduler::kDeferred, std::memory_order_relaxed);
+      if (arch::now_ns() > end) {
+        program_deferred_tick(cpu);
+        return nullptr;
+      }
     }
+    if (Thread* next = leave_kernel(cpu)) return next;
+    // The search for a thread may have ended one, and its end is deferred work: nothing but this CPU itself would come back to it.
+    if (cs.attention.load(std::memory_order_relaxed) == 0) return nullptr;
   }
-  return leave_kernel(cpu);
 }
 
 }  // namespace hati

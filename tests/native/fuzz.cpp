@@ -2,6 +2,7 @@
 // Random native calls from a process that holds next to nothing: wild numbers, handles, addresses and lengths, and the near misses of good ones.
 // The runtime's own handles (its ring, its channels) are left alone.
 // What would end this very process on success (leaving, unmapping its own code, a thread at a wild address) is aimed at a scratch space.
+#include <atomic>
 #include <random>
 #include <set>
 #include <thread>
@@ -67,7 +68,7 @@ bool endangers_self(Call call) {
   switch (call) {
     case Call::kSpaceUnmap: case Call::kSpaceProtect: case Call::kSpaceMap: case Call::kSpaceMove: case Call::kSpaceDiscard: case Call::kSpaceClear:
     case Call::kThreadCreate: case Call::kSpaceTerminate: case Call::kSpaceClone: case Call::kSpaceSetLimit: case Call::kCompareExchange:
-    case Call::kCopy: case Call::kSpaceSetTrapRing: return true;
+    case Call::kCopy: case Call::kSpaceSetTrapRing: case Call::kSpaceInspect: return true;
     default: return false;
   }
 }
@@ -126,10 +127,17 @@ struct FuzzServer {
   Task<Result<FuzzReply>> on(FuzzRequest request, CallContext&) {
     u64 accepted[2] = {};
     std::set<Handle> keep;
+    // There before `keep` is filled: a thread that kills the other one by a random number would wait for it for ever.
+    std::atomic<bool> filled{false};
+    std::thread other([&] {
+      filled.wait(false);
+      run_fuzzer(request.seed, request.calls, keep, accepted[0]);
+    });
     HandleInfo info{};
     for (Handle handle = 1; handle < 1024; ++handle)
       if (call::handle_info(handle, info)) keep.insert(handle);
-    std::thread other(&run_fuzzer, request.seed, request.calls, std::cref(keep), std::ref(accepted[0]));
+    filled = true;
+    filled.notify_one();
     run_fuzzer(request.seed + 1, request.calls, keep, accepted[1]);
     other.join();
     co_return FuzzReply{.calls = 2 * request.calls, .accepted = accepted[0] + accepted[1]};
