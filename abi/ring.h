@@ -29,6 +29,7 @@ enum class Operation : u16 {
   kThreadWait,      // completes when the thread has ended. result = exit code.
   kSpaceWait,       // completes when the process has ended. result = exit code; value[0] = ThreadEnd, value[1] = koid of the thread that failed.
   kPageIn,          // reserved for paged memory: kNotSupported
+  kChannelReply,    // args: [0] bytes*, [1] byte count, [2] Handle*, [3] handle count, [4] transaction. As Call::kChannelReply; result 0.
   kCount,
 };
 
@@ -42,8 +43,22 @@ struct Submission {
 static_assert(sizeof(Submission) == 64);
 
 enum SubmissionFlags : u16 {
-  kSubmitQuiet = 1 << 0,  // no completion if the result is not an error
+  kSubmitQuiet = 1 << 0,   // no completion if the result is not an error
+  kSubmitInline = 1 << 1,  // Messages of up to kInlineBytesMax bytes without handles travel in the entries themselves, without buffers.
+                           // kChannelSend, kChannelCall, kChannelReply: args: [0], [1] the bytes, [2] their count; [4] as ever. The reply to
+                           // such a call has to be as small (else kTooBig) and comes in value[0] and value[1].
+                           // kChannelReceive: args as ever, for larger messages; a small one comes in value[0] and value[1], and
+                           // result = inline_result(transaction, byte count).
+  kSubmitReceive = 1 << 2,  // kChannelReply with kSubmitInline alone: then receives at the same channel, as kChannelReceive with kSubmitInline and
+                            // without buffers, also if the caller has given up. The completion is the receive's, or an error of the reply.
 };
+
+inline constexpr u32 kInlineBytesMax = 16;
+inline constexpr i64 kInlineResult = i64{1} << 62;
+constexpr i64 inline_result(u64 transaction, u64 bytes) { return kInlineResult | static_cast<i64>(transaction << 5 | bytes); }
+constexpr bool is_inline_result(i64 result) { return result >= kInlineResult; }
+constexpr u64 inline_transaction(i64 result) { return static_cast<u64>(result - kInlineResult) >> 5; }
+constexpr u32 inline_bytes(i64 result) { return static_cast<u32>(result) & 31; }
 
 struct Completion {
   u64 user_data;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Channels of the in-process kernel: bounded queues of messages with handles; calls carry a transaction number for the reply.
+#include <array>
 #include <cstring>
+#include <span>
 
 #include "hosted/kernel.h"
 
@@ -9,6 +11,19 @@ namespace hati::hosted {
 namespace {
 
 i64 failure(Error error) { return -static_cast<i64>(error); }
+
+bool is_inline(const Pending& operation) { return (operation.submission.flags & kSubmitInline) != 0; }
+
+// What a sender's submission carries.
+std::span<const std::byte> bytes_of(const Pending& operation) {
+  const auto& args = operation.submission.args;
+  return is_inline(operation) ? std::as_bytes(std::span(args)).first(args[2]) : std::span(reinterpret_cast<const std::byte*>(args[0]), args[1]);
+}
+std::array<u64, 2> inline_words(std::span<const std::byte> bytes) {
+  std::array<u64, 2> words{};
+  std::memcpy(words.data(), bytes.data(), bytes.size());
+  return words;
+}
 
 // Writes a message into buffers; its handles enter the table. The caller has checked the sizes.
 void deliver(Message& message, u64 bytes_to, u64 handles_to) {
@@ -27,6 +42,13 @@ void deliver_queued(ChannelEnd& end) {
     end.receivers.pop_front();
     Message& message = end.queue.front();
     const auto& args = receiver->submission.args;
+    if (is_inline(*receiver) && message.bytes.size() <= kInlineBytesMax && message.handles.empty()) {
+      const auto words = inline_words(message.bytes);
+      const i64 result = inline_result(message.transaction, message.bytes.size());
+      end.queue.pop_front();
+      complete(*receiver, result, words[0], words[1]);
+      continue;
+    }
     if (message.bytes.size() > args[1] || message.handles.size() > args[3]) {
       complete(*receiver, failure(Error::kTooBig), message.bytes.size(), message.handles.size());
       continue;
@@ -53,9 +75,9 @@ void admit(ChannelEnd& end) {
     }
     const auto& args = sender->submission.args;
     Message message;
-    const auto* bytes = reinterpret_cast<const std::byte*>(args[0]);
-    message.bytes.assign(bytes, bytes + args[1]);
-    auto handles = take_handles(reinterpret_cast<const Handle*>(args[2]), args[3]);
+    const auto bytes = bytes_of(*sender);
+    message.bytes.assign(bytes.begin(), bytes.end());
+    auto handles = take_handles(reinterpret_cast<const Handle*>(args[2]), is_inline(*sender) ? 0 : args[3]);
     if (!handles) {
       complete(*sender, failure(handles.error()));
       continue;
@@ -104,7 +126,8 @@ Result<std::vector<Entry>> take_handles(const Handle* handles, u64 count) {
 }
 
 void channel_send(const std::shared_ptr<ChannelEnd>& end, const PendingPtr& operation) {
-  if (operation->submission.args[1] > kMessageBytesMax) return complete(*operation, failure(Error::kTooBig));
+  const auto& args = operation->submission.args;
+  if (is_inline(*operation) ? args[2] > kInlineBytesMax : args[1] > kMessageBytesMax) return complete(*operation, failure(Error::kTooBig));
   if (end->peer_closed) return complete(*operation, failure(Error::kPeerClosed));
   end->senders.push_back(operation);
   const auto peer = end->peer.lock();
@@ -126,7 +149,9 @@ i64 channel_reply(ChannelEnd& end, u64 transaction, const std::byte* bytes, u64 
     return failure(Error::kNotFound);
   }
   const auto& args = found->second->submission.args;
-  if (count > (args[5] & 0xffff'ffff) || handle_count > (args[5] >> 32)) {
+  const bool by_entry = is_inline(*found->second);
+  const u64 capacity = by_entry ? kInlineBytesMax : args[5] & 0xffff'ffff;
+  if (count > capacity || handle_count > (by_entry ? 0 : args[5] >> 32)) {
     const PendingPtr caller = found->second;
     peer->calls.erase(found);
     complete(*caller, failure(Error::kTooBig));
@@ -136,10 +161,31 @@ i64 channel_reply(ChannelEnd& end, u64 transaction, const std::byte* bytes, u64 
   if (!taken) return failure(taken.error());
   const PendingPtr caller = found->second;
   peer->calls.erase(found);
+  if (by_entry) {
+    const auto words = inline_words({bytes, count});
+    complete(*caller, static_cast<i64>(count), words[0], words[1]);
+    return 0;
+  }
   Message message{.bytes = {bytes, bytes + count}, .handles = std::move(*taken)};
   deliver(message, args[4], args[2]);
   complete(*caller, static_cast<i64>(count), 0, handle_count);
   return 0;
+}
+
+void channel_reply(const std::shared_ptr<ChannelEnd>& end, const PendingPtr& operation) {
+  Submission& submission = operation->submission;
+  const auto& args = submission.args;
+  const bool by_entry = is_inline(*operation);
+  i64 result = failure(Error::kTooBig);
+  if (by_entry ? args[2] <= kInlineBytesMax : args[1] <= kMessageBytesMax) {
+    const auto bytes = bytes_of(*operation);
+    result = channel_reply(*end, args[4], bytes.data(), bytes.size(), reinterpret_cast<const Handle*>(args[2]), by_entry ? 0 : args[3]);
+  }
+  if ((result != 0 && result != failure(Error::kNotFound)) || (submission.flags & kSubmitReceive) == 0) return complete(*operation, result);
+  submission.operation = Operation::kChannelReceive;
+  submission.flags = kSubmitInline;
+  for (u64& word : submission.args) word = 0;
+  channel_receive(end, operation);
 }
 
 void ChannelEnd::on_last_handle() {

@@ -150,6 +150,7 @@ void event_signal(Event& event, u64 count);
 // channel.cpp
 void channel_send(const std::shared_ptr<ChannelEnd>& end, const PendingPtr& operation);
 void channel_receive(const std::shared_ptr<ChannelEnd>& end, const PendingPtr& operation);
+void channel_reply(const std::shared_ptr<ChannelEnd>& end, const PendingPtr& operation);  // the operation of a ring
 i64 channel_reply(ChannelEnd& end, u64 transaction, const std::byte* bytes, u64 count, const Handle* handles, u64 handle_count);
 Result<std::vector<Entry>> take_handles(const Handle* handles, u64 count);
 Result<u64> copy(Handle destination, u64 to, Handle source, u64 from, u64 bytes);

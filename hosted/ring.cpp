@@ -70,6 +70,7 @@ void start(Ring& ring, const Submission& submission) {
     case Operation::kChannelSend:
     case Operation::kChannelCall: return with(k.get<ChannelEnd>(submission.handle, Rights::kWrite), [&](auto& c) { channel_send(c, operation); });
     case Operation::kChannelReceive: return with(k.get<ChannelEnd>(submission.handle, Rights::kRead), [&](auto& c) { channel_receive(c, operation); });
+    case Operation::kChannelReply: return with(k.get<ChannelEnd>(submission.handle, Rights::kWrite), [&](auto& c) { channel_reply(c, operation); });
     case Operation::kCopy: {
       const auto& a = submission.args;
       const auto copied = copy(static_cast<Handle>(a[0]), a[1], static_cast<Handle>(a[2]), a[3], a[4]);

@@ -11,6 +11,7 @@
 
 namespace hati {
 
+class PendingOperation;
 class Thread;
 namespace arch {
 struct ThreadContext;
@@ -42,6 +43,8 @@ struct alignas(64) Cpu {
   std::atomic<bool> online;
   std::atomic<u64> interrupts;  // statistics; read by others
   u64 idle_since;               // for the owner of the idle statistics
+  PendingOperation* ready_operations;  // used before, clean and ready: kernel/ipc/pending_inline.h. Here, since each message passes it
+  u32 ready_operation_count;
 };
 static_assert(__builtin_offsetof(Cpu, page) == 8 && __builtin_offsetof(Cpu, kernel_stack) == 16 && __builtin_offsetof(Cpu, scratch) == 24);
 static_assert(__builtin_offsetof(Cpu, exit_code_segment) == 32 && __builtin_offsetof(Cpu, exit_stack_segment) == 40);

@@ -1,35 +1,16 @@
 // SPDX-License-Identifier: MIT
-// What an operation keeps in data[]: a receive and a call their arguments (buffers), a call also its transaction in data[6].
+// Channels: queues, closing, messages with handles or of size. The short way of small ones is in channel_direct.cpp.
 #include "kernel/ipc/channel.h"
 
-#include "kernel/ipc/operations.h"
+#include "kernel/ipc/channel_detail.h"
 #include "kernel/ipc/ring.h"
 #include "kernel/memory/object_cache.h"
-#include "kernel/thread/process.h"
 
 namespace hati {
 
 namespace {
-
 constinit ObjectCache<Channel> channel_cache;
 constinit ObjectCache<ChannelCore> core_cache;
-
-// Messages up to this size and without handles pass through the kernel's stack to a receive that waits already.
-constexpr u64 kDirectBytes = 256;
-
-constexpr u32 kTransaction = 6;
-u64 receive_capacity(const PendingOperation& operation) { return operation.data[1]; }
-u64 receive_handles(const PendingOperation& operation) { return operation.data[3]; }
-u64 reply_capacity(const PendingOperation& operation) { return operation.data[5] & ~u32{0}; }
-u64 reply_handles(const PendingOperation& operation) { return operation.data[5] >> 32; }
-
-Process& space_of(const PendingOperation& operation) { return static_cast<Process&>(*operation.space); }
-
-void keep_arguments(PendingOperation& operation, Process& process, const Submission& submission) {
-  for (u32 i = 0; i < 6; ++i) operation.data[i] = submission.args[i];
-  operation.space = Ref<Object>(process);
-}
-
 }  // namespace
 
 // Nobody else has it.
@@ -50,7 +31,8 @@ ChannelCore::Match ChannelCore::match(u32 side_index) {
   Message& message = side.messages.front();
   result.bytes = message.bytes();
   result.handles = message.handles();
-  result.fits = result.bytes <= receive_capacity(*result.receiver) && result.handles <= receive_handles(*result.receiver);
+  result.fits = takes_inline(*result.receiver, result.bytes, result.handles) ||
+                (result.bytes <= receive_capacity(*result.receiver) && result.handles <= receive_handles(*result.receiver));
   if (!result.fits) return result;
   side.messages.pop_front();
   result.message.reset(&message);
@@ -89,6 +71,14 @@ void ChannelCore::pump(u32 side) {
       pair.receiver->finish(Error::kTooBig, pair.bytes, pair.handles);
       continue;
     }
+    if (takes_inline(*pair.receiver, pair.bytes, pair.handles)) {
+      alignas(16) u8 bytes[kInlineBytesMax] = {};
+      pair.message->copy_bytes(bytes);
+      const InlineBytes words = inline_words(bytes);
+      pair.receiver->finish(inline_result(pair.message->transaction, pair.bytes), words.first, words.second);
+      while (PendingOperation* sender = move_up(side)) sender->finish(0);
+      continue;
+    }
     const auto& data = pair.receiver->data;
     const u64 handles = pair.message->handles();
     if (const auto delivered = pair.message->deliver(space_of(*pair.receiver), data[0], data[2]); !delivered) {
@@ -110,42 +100,16 @@ Result<Channel::Pair> Channel::create() {
 
 void Channel::release_storage() { channel_cache.destroy(this); }
 
-// For small messages to a receive that waits and has room. False: nothing has happened, the long way has to be taken.
-Result<bool> Channel::transmit_directly(Ring& ring, Process& process, const Submission& submission, bool call) {
-  const u64 bytes = submission.args[1];
-  u8 buffer[kDirectBytes];
-  if (bytes != 0) TRY(process.copy_in(submission.args[0], buffer, bytes));
-  PendingOperation* operation = call ? TRY(PendingOperation::make(ring, submission)) : nullptr;
-  if (operation != nullptr) keep_arguments(*operation, process, submission);
-  PendingOperation* receiver = nullptr;
-  u64 transaction = 0;
-  {
-    Guard guard(core_->lock);
-    Side& side = there();
-    if (!side.receivers.empty() && side.messages.empty() && !side.closed) {
-      PendingOperation& first = side.receivers.front();
-      if (receive_capacity(first) >= bytes && first.claim()) {
-        side.receivers.pop_front();
-        first.target_lock = nullptr;
-        receiver = &first;
-      }
-    }
-    if (receiver != nullptr && operation != nullptr) transaction = register_call(*operation, side);
+// The receiver's buffer turned out to be bad.
+Result<> Channel::retry(PendingOperation& receiver, std::span<const u8> bytes, u64 transaction) {
+  const Ref<Channel> self(*this);
+  const auto delivered = space_of(receiver).copy_out(receiver.data[0], bytes.data(), bytes.size());
+  if (delivered) {
+    receiver.finish(static_cast<i64>(bytes.size()), transaction, 0);
+    return {};
   }
-  // From here another CPU may reply to the call or cancel it.
-  if (receiver == nullptr) {
-    if (operation != nullptr) operation->discard();
-    return false;
-  }
-  const auto delivered = bytes == 0 ? Result<>{} : space_of(*receiver).copy_out(receiver->data[0], buffer, bytes);
-  if (delivered) [[likely]] {
-    receiver->finish(static_cast<i64>(bytes), transaction, 0);
-  } else {
-    receiver->finish(delivered.error());
-    TRY(queue_again({buffer, bytes}, transaction));
-  }
-  if (!call) ring.complete_now(submission, 0);
-  return true;
+  receiver.finish(delivered.error());
+  return queue_again(bytes, transaction);
 }
 
 // A message whose receiver's buffer turned out to be bad: it waits for the next one.
@@ -153,7 +117,7 @@ Result<> Channel::queue_again(std::span<const u8> bytes, u64 transaction) {
   auto message = Message::make(bytes);
   if (!message) {
     if (transaction == 0) return fail(message.error());
-    if (PendingOperation* operation = take_call(transaction, 1 - side_)) operation->finish(message.error());
+    if (PendingOperation* operation = take_own_call(transaction)) operation->finish(message.error());
     return {};
   }
   (*message)->transaction = transaction;
@@ -165,23 +129,17 @@ Result<> Channel::queue_again(std::span<const u8> bytes, u64 transaction) {
   return {};
 }
 
-// Tracks and links a call that waits for the reply of `side`. 0: its ring is closed, nobody will see a reply.
-u64 Channel::register_call(PendingOperation& operation, ChannelCore::Side& side) {
-  const u64 transaction = core_->next_transaction++;
-  operation.data[kTransaction] = transaction;
-  operation.target = Ref<Object>(*this);
-  operation.target_lock = &core_->lock;
-  if (!operation.track()) return 0;
-  side.calls[transaction % ChannelCore::kCallBuckets].push_back(operation);
-  return transaction;
-}
-
 Result<> Channel::transmit(Ring& ring, Process& process, const Submission& submission, bool call) {
   const auto& args = submission.args;
+  if (is_inline(submission)) {
+    const std::span bytes(reinterpret_cast<const u8*>(&args[0]), args[2]);
+    return transmit(ring, process, submission, TRY(Message::make(bytes)), call);
+  }
   if (args[1] > kMessageBytesMax || args[3] > kMessageHandlesMax) return fail(Error::kTooBig);
-  if (args[1] <= kDirectBytes && args[3] == 0 && TRY(transmit_directly(ring, process, submission, call))) return {};
-  MessagePointer message =
-      TRY(Message::make(process, args[0], args[1], args[2], args[3], core_->ends[0], core_->ends[1]));
+  return transmit(ring, process, submission, TRY(Message::make(process, args[0], args[1], args[2], args[3], core_->ends[0], core_->ends[1])), call);
+}
+
+Result<> Channel::transmit(Ring& ring, Process& process, const Submission& submission, MessagePointer message, bool call) {
   PendingOperation* operation = TRY(PendingOperation::make(ring, submission));
   keep_arguments(*operation, process, submission);
   const Queued queued = queue(message, *operation, call);
@@ -213,29 +171,6 @@ Channel::Queued Channel::queue(MessagePointer& message, PendingOperation& operat
   return call ? Queued::kWaiting : Queued::kDone;
 }
 
-Result<> Channel::receive(Ring& ring, Process& process, const Submission& submission) {
-  PendingOperation* operation = TRY(PendingOperation::make(ring, submission));
-  keep_arguments(*operation, process, submission);
-  bool closed = false;
-  {
-    Guard guard(core_->lock);
-    closed = there().closed && here().messages.empty();
-    if (!closed) {
-      operation->target = Ref<Object>(*this);
-      operation->target_lock = &core_->lock;
-      TRY(operation->track());
-      here().receivers.push_back(*operation);
-      if (here().messages.empty()) return {};
-    }
-  }
-  if (closed) {
-    operation->discard();
-    return fail(Error::kPeerClosed);
-  }
-  core_->pump(side_);
-  return {};
-}
-
 bool Channel::has_call(u64 transaction) {
   Guard guard(core_->lock);
   for (const PendingOperation& operation : here().calls[transaction % ChannelCore::kCallBuckets])
@@ -243,12 +178,11 @@ bool Channel::has_call(u64 transaction) {
   return false;
 }
 
-PendingOperation* Channel::take_call(u64 transaction, u32 side) {
+PendingOperation* Channel::take_own_call(u64 transaction) {
   Guard guard(core_->lock);
-  TargetList& bucket = core_->sides[side].calls[transaction % ChannelCore::kCallBuckets];
-  for (PendingOperation& operation : bucket) {
+  for (PendingOperation& operation : there().calls[transaction % ChannelCore::kCallBuckets]) {
     if (operation.data[kTransaction] != transaction || !operation.claim()) continue;
-    bucket.erase(bucket.iterator_to(operation));
+    operation.TargetHook::unlink();
     operation.target_lock = nullptr;
     return &operation;
   }
@@ -256,30 +190,17 @@ PendingOperation* Channel::take_call(u64 transaction, u32 side) {
 }
 
 Result<> Channel::reply(Process& process, u64 transaction, u64 bytes_address, u64 bytes, u64 handles_address, u64 handles) {
-  u8 buffer[kDirectBytes];
-  MessagePointer message;
-  const bool direct = bytes <= kDirectBytes && handles == 0;
-  if (direct) {
-    if (bytes != 0) TRY(process.copy_in(bytes_address, buffer, bytes));
-  } else {
-    if (!has_call(transaction)) return fail(Error::kNotFound);  // before the handles move
-    message = TRY(Message::make(process, bytes_address, bytes, handles_address, handles, core_->ends[0], core_->ends[1]));
-  }
-  PendingOperation* operation = take_call(transaction, side_);
+  if (bytes <= kDirectBytes && handles == 0) return reply_small(process, transaction, bytes_address, bytes);
+  if (!has_call(transaction)) return fail(Error::kNotFound);  // before the handles move
+  MessagePointer message = TRY(Message::make(process, bytes_address, bytes, handles_address, handles, core_->ends[0], core_->ends[1]));
+  PendingOperation* operation = take_call(transaction);
   if (operation == nullptr) return fail(Error::kNotFound);
   if (bytes > reply_capacity(*operation) || handles > reply_handles(*operation)) {
     operation->finish(Error::kTooBig, bytes, handles);
     return fail(Error::kTooBig);
   }
-  Process& caller = space_of(*operation);
-  Result<> delivered{};
-  if (direct) {
-    if (bytes != 0) delivered = caller.copy_out(operation->data[4], buffer, bytes);
-  } else {
-    delivered = message->deliver(caller, operation->data[4], operation->data[2]);
-  }
   // A bad reply buffer is the caller's fault and the caller's to hear of.
-  if (delivered) {
+  if (const auto delivered = message->deliver(space_of(*operation), operation->data[4], operation->data[2])) {
     operation->finish(static_cast<i64>(bytes), 0, handles);
   } else {
     operation->finish(delivered.error());
@@ -309,21 +230,6 @@ void Channel::on_last_handle() {
     message.reset(&here().messages.front());
     here().messages.pop_front();
   }
-}
-
-Result<> start_channel_send(Ring& ring, Thread& thread, const Submission& submission) {
-  const Ref<Channel> channel = TRY(thread.process().handles().get<Channel>(submission.handle, Rights::kWrite));
-  return channel->transmit(ring, thread.process(), submission, false);
-}
-
-Result<> start_channel_call(Ring& ring, Thread& thread, const Submission& submission) {
-  const Ref<Channel> channel = TRY(thread.process().handles().get<Channel>(submission.handle, Rights::kWrite));
-  return channel->transmit(ring, thread.process(), submission, true);
-}
-
-Result<> start_channel_receive(Ring& ring, Thread& thread, const Submission& submission) {
-  const Ref<Channel> channel = TRY(thread.process().handles().get<Channel>(submission.handle, Rights::kRead));
-  return channel->receive(ring, thread.process(), submission);
 }
 
 }  // namespace hati

@@ -15,6 +15,7 @@ namespace hati {
 class Channel;
 class Process;
 class Ring;
+class Thread;
 
 class ChannelCore final : public RefCounted<ChannelCore> {
  public:
@@ -62,11 +63,15 @@ class Channel final : public Object {
   static Result<Pair> create();
 
   // The operations; arguments as in abi/ring.h. `call`: a reply is wanted.
-  Result<> transmit(Ring& ring, Process& process, const Submission& submission, bool call);
-  Result<> receive(Ring& ring, Process& process, const Submission& submission);
+  template <bool kCall>
+  static Result<> start_transmit(Ring& ring, Thread& thread, const Submission& submission);
+  Result<> transmit_inline_call(Ring& ring, Process& process, u64 user_data, const u64 (&payload)[2], u64 bytes);
+  Result<> receive(PendingOperation& operation);
   // Call::kChannelReply. kNotFound: no such call waits here (any more); kTooBig: does not fit into the caller's buffers, whose call ends with
   // kTooBig, too.
   Result<> reply(Process& process, u64 transaction, u64 bytes_address, u64 bytes, u64 handles_address, u64 handles);
+  // The same for few bytes without handles that are in the kernel already; kInlineBytesMax can be read there, or `bytes` if more.
+  Result<> reply_directly(u64 transaction, const u8* payload, u64 bytes);
 
   Channel(Ref<ChannelCore> core, u32 side) : Object(kType), core_(std::move(core)), side_(side) { core_->ends[side_] = this; }
   ~Channel() override { core_->ends[side_] = nullptr; }
@@ -81,12 +86,22 @@ class Channel final : public Object {
 
   enum class Queued : u8 { kDone, kWaiting, kClosed };
 
-  Result<bool> transmit_directly(Ring& ring, Process& process, const Submission& submission, bool call);
+  template <bool kCall, bool kInline>
+  Result<bool> transmit_directly(Ring& ring, Process& process, const Submission* submission, u16 flags, u64 user_data, const u8* payload, u64 bytes);
+  Result<> queue_inline_call(Ring& ring, Process& process, u64 user_data, const u64 (&payload)[2], u64 bytes);
+  Result<> transmit(Ring& ring, Process& process, const Submission& submission, bool call);
+  Result<> transmit(Ring& ring, Process& process, const Submission& submission, MessagePointer message, bool call);
+  Result<> reply_small(Process& process, u64 transaction, u64 address, u64 bytes);
+  Result<> retry(PendingOperation& receiver, std::span<const u8> bytes, u64 transaction);
   Result<> queue_again(std::span<const u8> bytes, u64 transaction);
   Queued queue(MessagePointer& message, PendingOperation& operation, bool call) HATI_EXCLUDES(core_->lock);
   u64 register_call(PendingOperation& operation, Side& side) HATI_REQUIRES(core_->lock);
+  u64 register_call_inline(PendingOperation& operation, Side& side) HATI_REQUIRES(core_->lock);
   bool has_call(u64 transaction) HATI_EXCLUDES(core_->lock);
-  PendingOperation* take_call(u64 transaction, u32 side) HATI_EXCLUDES(core_->lock);
+  // A call of the other end that waits for the reply of this one, claimed and out of the list; or of this end.
+  PendingOperation* take_call(u64 transaction) HATI_EXCLUDES(core_->lock);
+  PendingOperation* take_call_inline(u64 transaction) HATI_EXCLUDES(core_->lock);
+  PendingOperation* take_own_call(u64 transaction) HATI_EXCLUDES(core_->lock);
   PendingOperation* next_to_close() HATI_EXCLUDES(core_->lock);
 
   const Ref<ChannelCore> core_;

@@ -26,6 +26,7 @@ class Message : public boost::intrusive::list_base_hook<> {
 
   u32 bytes() const { return byte_count_; }
   u32 handles() const { return handle_count_; }
+  void copy_bytes(u8* to) const { std::copy_n(data_.data(), byte_count_, to); }
   // Copies the bytes to the receiver and puts the handles into its table and their numbers to `handles_address`. All or nothing.
   Result<> deliver(Process& receiver, u64 bytes_address, u64 handles_address);
 

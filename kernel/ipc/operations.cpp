@@ -63,8 +63,15 @@ Result<> start_page_in(Ring&, Thread&, const Submission&) { return fail(Error::k
 constexpr std::array<OperationStarter, static_cast<usize>(Operation::kCount)> kStarters = {
     start_nop,           start_timeout,        start_cancel,     start_channel_send, start_channel_receive, start_channel_call,
     start_event_wait,    start_interrupt_wait, start_futex_wait, start_futex_wake,   start_copy,            start_thread_resume,
-    start_thread_wait,   start_space_wait,     start_page_in,
+    start_thread_wait,   start_space_wait,     start_page_in,        start_channel_reply,
 };
+
+// The flags are known and fit the operation.
+bool flags_allowed(Operation operation, u16 flags) {
+  if (flags <= kSubmitQuiet) [[likely]] return true;
+  if ((flags & ~(kSubmitQuiet | kSubmitInline)) != 0) return false;  // kSubmitReceive: only as in kInlineReplyReceiveWord
+  return (operation >= Operation::kChannelSend && operation <= Operation::kChannelCall) || operation == Operation::kChannelReply;
+}
 
 }  // namespace
 
@@ -72,15 +79,15 @@ void start_operation(Ring& ring, Thread& thread, const Submission& submission) {
   const auto number = static_cast<usize>(submission.operation);
   Result<> started = fail(Error::kUnknownCall);
   if (number < kStarters.size()) [[likely]] {
-    if ((submission.flags & ~kSubmitQuiet) != 0) {
-      started = fail(Error::kInvalidArgument);
-    } else if (ring.too_many_operations() && submission.operation != Operation::kCancel) {
+    if (ring.too_many_operations() && submission.operation != Operation::kCancel) [[unlikely]] {
       started = fail(Error::kNoSpace);
+    } else if (!flags_allowed(submission.operation, submission.flags)) [[unlikely]] {
+      started = fail(Error::kInvalidArgument);
     } else {
       started = kStarters[number](ring, thread, submission);
     }
   }
-  if (!started) ring.complete_now(submission, -static_cast<i64>(started.error()));
+  if (!started) [[unlikely]] ring.complete_now(submission, -static_cast<i64>(started.error()));
 }
 
 namespace {

@@ -21,10 +21,23 @@ using OperationStarter = Result<> (*)(Ring& ring, Thread& thread, const Submissi
 Result<> start_channel_send(Ring& ring, Thread& thread, const Submission& submission);
 Result<> start_channel_receive(Ring& ring, Thread& thread, const Submission& submission);
 Result<> start_channel_call(Ring& ring, Thread& thread, const Submission& submission);
+Result<> start_channel_reply(Ring& ring, Thread& thread, const Submission& submission);
 Result<> start_event_wait(Ring& ring, Thread& thread, const Submission& submission);
 Result<> start_interrupt_wait(Ring& ring, Thread& thread, const Submission& submission);
 Result<> start_futex_wait(Ring& ring, Thread& thread, const Submission& submission);
 Result<> start_futex_wake(Ring& ring, Thread& thread, const Submission& submission);
+
+// Messages that travel in the entries (kSubmitInline), from the words of the submission in shared memory. Replies must be quiet.
+constexpr u32 operation_word(Operation operation, u16 flags) { return static_cast<u32>(operation) | u32{flags} << 16; }
+inline constexpr u32 kInlineCallWord = operation_word(Operation::kChannelCall, kSubmitInline);
+inline constexpr u32 kInlineReceiveWord = operation_word(Operation::kChannelReceive, kSubmitInline);
+inline constexpr u32 kInlineReplyWord = operation_word(Operation::kChannelReply, kSubmitInline | kSubmitQuiet);
+inline constexpr u32 kInlineReplyReceiveWord = operation_word(Operation::kChannelReply, kSubmitInline | kSubmitReceive);
+using InlineStarter = Result<> (*)(Ring& ring, Thread& thread, Handle handle, u64 user_data, const volatile u64* arguments);
+Result<> start_inline_call(Ring& ring, Thread& thread, Handle handle, u64 user_data, const volatile u64* arguments);
+Result<> start_inline_receive(Ring& ring, Thread& thread, Handle handle, u64 user_data, const volatile u64* arguments);
+Result<> start_inline_reply(Ring& ring, Thread& thread, Handle handle, u64 user_data, const volatile u64* arguments);
+Result<> start_inline_reply_receive(Ring& ring, Thread& thread, Handle handle, u64 user_data, const volatile u64* arguments);
 
 // kCopy, for the operation and the call alike. Handles may be kOwnSpace.
 Result<u64> copy_between(Thread& thread, u32 to, u64 to_address, u32 from, u64 from_address, u64 bytes);

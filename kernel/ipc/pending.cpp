@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/ipc/pending.h"
 
-#include "kernel/cpu/cpu.h"
+#include "kernel/ipc/pending_inline.h"
 #include "kernel/ipc/ring.h"
 #include "kernel/memory/object_cache.h"
 #include "kernel/thread/scheduler.h"
@@ -12,40 +12,13 @@ namespace {
 
 constinit ObjectCache<PendingOperation> operation_cache;
 
-// Operations that were used before, clean and ready, on each CPU.
-struct ReadyOperations {
-  static constexpr u32 kMax = 16;
-  std::array<PendingOperation*, kMax> operations{};
-  u32 count = 0;
-};
-constinit PerCpu<ReadyOperations> ready;
-
 }  // namespace
 
-Result<PendingOperation*> PendingOperation::make(Ring& ring, const Submission& submission) {
-  ReadyOperations& local = ready.local();
-  PendingOperation* operation = local.count != 0 ? local.operations[--local.count] : TRY(operation_cache.construct());
-  ring.ref();
-  operation->ring_ = &ring;
-  operation->operation_ = submission.operation;
-  operation->flags_ = submission.flags;
-  operation->completion_.user_data = submission.user_data;
-  return operation;
-}
+Result<PendingOperation*> PendingOperation::construct() { return operation_cache.construct(); }
+void PendingOperation::destroy() { operation_cache.destroy(this); }
 
-void PendingOperation::release() {
-  if (ring_ == nullptr) return;
-  std::exchange(ring_, nullptr)->unref();
-  target.reset();
-  space.reset();
-  message.reset();
-  target_lock = nullptr;
-  ReadyOperations& local = ready.local();
-  if (local.count == ReadyOperations::kMax) return operation_cache.destroy(this);
-  claimed_.store(false, std::memory_order_relaxed);
-  in_overflow_.store(false, std::memory_order_relaxed);
-  local.operations[local.count++] = this;
-}
+Result<PendingOperation*> PendingOperation::make(Ring& ring, const Submission& submission) { return make_inline(ring, submission.operation, submission.flags, submission.user_data); }
+void PendingOperation::release() { release_inline(); }
 
 Result<> PendingOperation::track(u64 deadline_ns) {
   auto tracked = ring_->track(*this, deadline_ns);

@@ -12,6 +12,7 @@
 #include "abi/ring.h"
 #include "base/ref.h"
 #include "base/result.h"
+#include "kernel/cpu/cpu.h"
 #include "kernel/object/object.h"
 #include "kernel/sync/spinlock.h"
 #include "kernel/thread/timer.h"
@@ -43,6 +44,10 @@ class PendingOperation final : public RingHook, public TargetHook, public Timer 
   // From a slab, not linked anywhere. kNoMemory.
   static Result<PendingOperation*> make(Ring& ring, const Submission& submission);
 
+  // The same, and finish(), where instructions are counted: in pending_inline.h.
+  static Result<PendingOperation*> make_inline(Ring& ring, Operation operation, u16 flags, u64 user_data);
+  void finish_inline(i64 result, u64 value0, u64 value1);
+
   // Links it in its ring and arms its timer. Call it with *target_lock held, `target_lock` and `target` set; the caller then links it in
   // the target (TargetHook) before it lets go of the lock. kTerminated: the ring is closed; the operation is gone.
   Result<> track(u64 deadline_ns = kNever);
@@ -62,6 +67,7 @@ class PendingOperation final : public RingHook, public TargetHook, public Timer 
   Ring& ring() const { return *ring_; }
   u64 user_data() const { return completion_.user_data; }
   Operation operation() const { return operation_; }
+  u16 flags() const { return flags_; }
   bool in_overflow() const { return in_overflow_.load(std::memory_order_acquire); }
 
   Ref<Object> target;              // kept alive while it is linked there
@@ -76,6 +82,10 @@ class PendingOperation final : public RingHook, public TargetHook, public Timer 
   void expired() override;
   void unlink();
   void release();  // storage; nothing if embedded
+  void release_inline();
+  static Result<PendingOperation*> construct();
+  void destroy();
+  static constexpr u32 kReadyMax = 16;  // per CPU
 
   std::atomic<bool> claimed_{false};
   std::atomic<bool> in_overflow_{false};
@@ -84,7 +94,7 @@ class PendingOperation final : public RingHook, public TargetHook, public Timer 
   Ring* ring_ = nullptr;  // owns a reference; nullptr: embedded
   Object* keeper_ = nullptr;
   Completion completion_{};
-  PendingOperation* next_overflow_ = nullptr;
+  PendingOperation* next_overflow_ = nullptr;  // also the next ready one
 };
 
 using TargetList = boost::intrusive::list<PendingOperation, boost::intrusive::base_hook<TargetHook>, boost::intrusive::constant_time_size<false>>;

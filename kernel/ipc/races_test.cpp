@@ -155,6 +155,82 @@ TEST_F(Races, ReplyAgainstCancelAgainstPeerClosing) {
   }
 }
 
+// The same through entries alone: call, reply and receive in one, the next call.
+TEST_F(Races, InlineReplyAgainstCancelAgainstPeerClosing) {
+  for (u32 round = 0; round < kRounds; ++round) {
+    Side client, server;
+    auto pair = *Channel::create();
+    const Handle near = *client.process->handles().insert(HandleValue(pair.first, Rights::kAll));
+    const Handle far = *server.process->handles().insert(HandleValue(pair.second, Rights::kAll));
+    const u64 nothing[6] = {}, request[6] = {0x1234, 0x5678, 12};
+    ASSERT_TRUE(start_inline_receive(*server.ring, *server.thread, far, 1, nothing));
+    ASSERT_TRUE(start_inline_call(*client.ring, *client.thread, near, 2, request));
+    const Completion received = server.take().at(1)[0];
+    ASSERT_TRUE(is_inline_result(received.result));
+    EXPECT_EQ(inline_bytes(received.result), 12u);
+    EXPECT_EQ(received.value[0], 0x1234u);
+    const u64 reply[6] = {0x1235, 0, 8, 0, inline_transaction(received.result)};
+    std::atomic<bool> cancelled{false}, replied{false};
+    at_once([&] { replied = start_inline_reply_receive(*server.ring, *server.thread, far, 3, reply).has_value(); },
+            [&] { cancelled = client.ring->cancel(2); },
+            [&] {
+              if (round % 2 == 0) (void)client.process->handles().close(near);
+            });
+    const auto completions = client.take();
+    ASSERT_EQ(completions.at(2).size(), 1u);
+    const Completion& completion = completions.at(2)[0];
+    EXPECT_EQ(completion.result == -static_cast<i64>(Error::kCancelled), cancelled.load());
+    if (completion.result == 8) EXPECT_EQ(completion.value[0], 0x1235u);
+    if (round % 2 == 0) continue;
+    EXPECT_TRUE(replied);
+    ASSERT_TRUE(start_inline_call(*client.ring, *client.thread, near, 4, request));
+    EXPECT_TRUE(is_inline_result(server.take().at(3)[0].result));
+  }
+}
+
+TEST_F(Races, EntriesAndBuffersMeet) {
+  Side client, server;
+  auto pair = *Channel::create();
+  const Handle near = *client.process->handles().insert(HandleValue(pair.first, Rights::kAll));
+  const Handle far = *server.process->handles().insert(HandleValue(pair.second, Rights::kAll));
+  ASSERT_TRUE(client.process->write<u64>(kBuffers, 0xabcd));
+  // A buffer to an entry: what is beyond the message is zero.
+  server.start(Operation::kChannelReceive, far, 1, {kBuffers, 64, 0, 0}, kSubmitInline);
+  client.start(Operation::kChannelCall, near, 2, {kBuffers, 4, 0, 0, kBuffers + 64, 64});
+  Completion received = server.take().at(1)[0];
+  EXPECT_EQ(received.result, inline_result(inline_transaction(received.result), 4));
+  EXPECT_EQ(received.value[0], 0xabcdu);
+  EXPECT_EQ(received.value[1], 0u);
+  // An entry to a buffer.
+  server.start(Operation::kChannelReply, far, 3, {1, 2, 16, 0, inline_transaction(received.result)}, kSubmitInline);
+  EXPECT_EQ(server.take().at(3)[0].result, 0);
+  EXPECT_EQ(client.take().at(2)[0].result, 16);
+  EXPECT_EQ(*client.process->read<u64>(kBuffers + 72), 2u);
+  // Queued before anybody receives; too large for an entry.
+  client.start(Operation::kChannelCall, near, 4, {7, 8, 16}, kSubmitInline);
+  client.start(Operation::kChannelSend, near, 5, {kBuffers, 24, 0, 0});
+  server.start(Operation::kChannelReceive, far, 6, {}, kSubmitInline);
+  received = server.take().at(6)[0];
+  EXPECT_EQ(inline_bytes(received.result), 16u);
+  EXPECT_EQ(received.value[1], 8u);
+  server.start(Operation::kChannelReceive, far, 7, {}, kSubmitInline);
+  EXPECT_EQ(server.take().at(7)[0].result, -static_cast<i64>(Error::kTooBig));
+  server.start(Operation::kChannelReceive, far, 8, {kBuffers, 64, 0, 0}, kSubmitInline);
+  EXPECT_EQ(server.take().at(8)[0].result, 24);
+  // The reply to a call without buffers has to fit into its entry.
+  server.start(Operation::kChannelReply, far, 9, {kBuffers, 24, 0, 0, inline_transaction(received.result)});
+  EXPECT_EQ(server.take().at(9)[0].result, -static_cast<i64>(Error::kTooBig));
+  EXPECT_EQ(client.take().at(4)[0].result, -static_cast<i64>(Error::kTooBig));
+  // Flags where they mean nothing, too many bytes.
+  client.start(Operation::kNop, 0, 10, {}, kSubmitInline);
+  client.start(Operation::kChannelReply, near, 11, {}, kSubmitReceive);
+  client.start(Operation::kChannelSend, near, 12, {1, 2, 17}, kSubmitInline);
+  const auto refused = client.take();
+  EXPECT_EQ(refused.at(10)[0].result, -static_cast<i64>(Error::kInvalidArgument));
+  EXPECT_EQ(refused.at(11)[0].result, -static_cast<i64>(Error::kInvalidArgument));
+  EXPECT_EQ(refused.at(12)[0].result, -static_cast<i64>(Error::kTooBig));
+}
+
 TEST_F(Races, SendersAgainstReceiversLoseNothing) {
   Side client(1024), server(1024);
   auto pair = *Channel::create();

@@ -59,25 +59,48 @@ constexpr u32 kResumeWord = static_cast<u32>(Operation::kThreadResume);
   return resume_supervised(**target, ring, user_data);
 }
 
+[[gnu::always_inline]] inline InlineStarter inline_starter(u32 word) {
+  if (word == kInlineCallWord) return start_inline_call;
+  if (word == kInlineReplyReceiveWord) return start_inline_reply_receive;
+  if (word == kInlineReplyWord) return start_inline_reply;
+  return word == kInlineReceiveWord ? start_inline_receive : nullptr;
+}
+
 }  // namespace
+
+// spare_ is free as long as nothing overflows, and enough for the one operation that finds the queue full.
+[[gnu::always_inline]] inline void Ring::consume_one(Thread& thread) {
+  const RingQueues::Head head = queues_.peek();
+  const auto word = static_cast<u32>(head.first);
+  const auto handle = static_cast<Handle>(head.first >> 32);
+  Result<> started{};
+  if (word == kResumeWord) [[likely]] {
+    queues_.skip();
+    started = start_resume(*this, thread, handle, head.user_data);
+  } else if (const InlineStarter start = inline_starter(word); start != nullptr && !too_many_operations()) {
+    started = start(*this, thread, handle, head.user_data, queues_.arguments());
+    queues_.skip();
+  } else {
+    return start_operation(*this, thread, queues_.take(head));
+  }
+  if (!started) [[unlikely]] complete({head.user_data, -static_cast<i64>(started.error()), {}}, spare_);
+}
+
+[[gnu::noinline]] i64 Ring::consume_some(Thread& thread, u32 count) {
+  for (u32 consumed = 0; consumed < count; ++consumed) {
+    if (overflowing_.load(std::memory_order_relaxed)) [[unlikely]] return consumed;
+    consume_one(thread);
+  }
+  return count;
+}
 
 [[gnu::always_inline]] inline i64 Ring::consume(Thread& thread, u32 submit) {
   const auto submitted = queues_.submitted();
   if (!submitted) [[unlikely]] return kBadIndex;
   const u32 count = std::min(submit, *submitted);
-  // spare_ is free as long as nothing overflows, and enough for the one operation that finds the queue full.
-  for (u32 consumed = 0; consumed < count; ++consumed) {
-    if (overflowing_.load(std::memory_order_relaxed)) [[unlikely]] return consumed;
-    const RingQueues::Head head = queues_.peek();
-    if (static_cast<u32>(head.first) == kResumeWord) [[likely]] {
-      queues_.skip();
-      const Result<> resumed = start_resume(*this, thread, static_cast<Handle>(head.first >> 32), head.user_data);
-      if (!resumed) [[unlikely]] complete({head.user_data, -static_cast<i64>(resumed.error()), {}}, spare_);
-      continue;
-    }
-    start_operation(*this, thread, queues_.take(head));
-  }
-  return count;
+  if (count != 1 || overflowing_.load(std::memory_order_relaxed)) [[unlikely]] return consume_some(thread, count);
+  consume_one(thread);
+  return 1;
 }
 
 [[gnu::always_inline]] inline i64 Ring::wait_for(Thread& thread, u32 wait, u64 deadline_ns, i64 consumed) {
@@ -86,14 +109,17 @@ constexpr u32 kResumeWord = static_cast<u32>(Operation::kThreadResume);
   if (wait > queues_.complete_entries()) [[unlikely]] return raw(Error::kInvalidArgument);
   if (overflow_first_ != nullptr || queues_.available() >= wait) return consumed;
   if (waiter_ != nullptr) [[unlikely]] return raw(Error::kBusy);
-  if (deadline_ns != kNever && deadline_ns <= arch::now_ns()) return raw(Error::kTimedOut);
+  // Mostly the deadline is the one of the last wait, whose timer is still armed.
+  const bool armed = deadline_ns == kNever || thread.wait_timer.armed(scheduler_at(this_cpu().id).timers, deadline_ns);
+  if (!armed && deadline_ns <= arch::now_ns()) return raw(Error::kTimedOut);
+  if (!armed || deadline_ns == kNever) TimerQueue::remove(thread.wait_timer);  // before it could end this wait
   u32 running = Thread::kRunning;
   // Fails if a request came: the exit path serves it.
   if (!thread.word_.compare_exchange_strong(running, Thread::kWaiting, std::memory_order_acq_rel)) [[unlikely]] return consumed;
   thread.page->rax = static_cast<u64>(consumed);
   waiter_ = &thread;
   wanted_ = wait;
-  if (deadline_ns != kNever) add_timer(thread.wait_timer, deadline_ns);
+  if (!armed) add_timer(thread.wait_timer, deadline_ns);
   // From here, once the lock is free, another CPU may wake the thread.
   return kWaits;
 }
@@ -121,7 +147,7 @@ Error bad_ring(const ThreadPage& page, const Process& process, const Result<Ref<
 // Looks the ring up and remembers it in the thread. The answer stays right until a handle to a ring is closed in this process.
 bool find_ring(Thread& thread, ThreadPage& page) {
   Process& process = thread.process();
-  const u32 epoch = process.handles().ring_epoch();  // read first: a close from here on is noticed the next time
+  const u32 epoch = process.handles().known_epoch();  // read first: a close from here on is noticed the next time
   thread.known_ring.epoch = Thread::KnownRing::kNone;
   auto ring = process.handles().get<Ring>(static_cast<Handle>(page.rdi), Rights::kWait);
   if (!ring || (page.rdi >> 32) != 0 || &(*ring)->owner() != &process) {
@@ -139,7 +165,7 @@ bool find_ring(Thread& thread, ThreadPage& page) {
 Thread* enter_ring(Cpu& cpu, Thread& thread) {
   ThreadPage& page = *thread.page;
   Thread::KnownRing& known = thread.known_ring;
-  if (known.handle != page.rdi || known.epoch != thread.process().handles().ring_epoch()) [[unlikely]] {
+  if (known.handle != page.rdi || known.epoch != thread.process().handles().known_epoch()) [[unlikely]] {
     if (!find_ring(thread, page)) return leave_kernel(cpu);
   }
   if ((page.rsi | page.rdx) >= 2 * kRingEntriesMax) [[unlikely]] {
@@ -188,11 +214,15 @@ bool Ring::complete(const Completion& completion, PendingOperation& spare) {
   return carried;
 }
 
-Thread* Ring::post_trap_slowly(const Completion& completion, Thread& thread) {
+Thread* Ring::post_trap_slowly(Thread& thread, u64 user_data, i64 trap, u64 detail) {
   detach_current();  // whoever sees the completion finds all registers in the page
   if (closed_.load(std::memory_order_relaxed)) return nullptr;
-  add(completion, thread.overflow);
+  add({user_data, trap, {detail, 0}}, thread.overflow);
   return ready_waiter();
+}
+
+bool Ring::add_slowly(PendingOperation& spare, i64 result, u64 value0, u64 value1) {
+  return add({spare.completion_.user_data, result, {value0, value1}}, spare);
 }
 
 void Ring::complete_now(const Submission& submission, i64 result, u64 value0, u64 value1) {
@@ -279,7 +309,6 @@ void Ring::close() {
   }
   if (waiter != nullptr && waiter->claim_wake()) {
     waiter->page->rax = static_cast<u64>(-static_cast<i64>(Error::kTerminated));
-    waiter->stop_waiting(false);
     make_runnable(*waiter);
   }
   while (PendingOperation* operation = take_first()) operation->finish(Error::kCancelled);

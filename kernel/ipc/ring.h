@@ -45,7 +45,7 @@ class Ring final : public Object, public ProcessRingHook {
   // A trap of `thread`, the current one. If `may_switch` and its waiter belongs to `cpu`, that is returned, out of its slot, for a direct
   // switch. Else the thread is detached from the CPU before anybody sees the completion, and a waiter that is returned is to be woken.
   // Defined in ring_post.h.
-  [[nodiscard]] Thread* post_trap(const Completion& completion, Thread& thread, u32 cpu, bool may_switch) HATI_EXCLUDES(lock_);
+  [[nodiscard]] Thread* post_trap(Thread& thread, u64 user_data, i64 trap, u64 detail, u32 cpu, bool may_switch) HATI_EXCLUDES(lock_);
 
   // Moves completions that found no room into the queue, as far as there is room now.
   void flush() HATI_EXCLUDES(lock_);
@@ -63,6 +63,10 @@ class Ring final : public Object, public ProcessRingHook {
   // Links an operation in flight; untrack() follows when it is finished. kTerminated: the ring is closed.
   Result<> track(PendingOperation& operation, u64 deadline_ns) HATI_EXCLUDES(lock_);
   void untrack(PendingOperation& operation) HATI_EXCLUDES(lock_);
+  // The same, inlined: track() without a deadline; untrack() and complete() in one, whose waiter is claimed and to be handed over.
+  // Defined in ring_post.h.
+  Result<> track_inline(PendingOperation& operation) HATI_EXCLUDES(lock_);
+  bool finish_inline(PendingOperation& operation, i64 result, u64 value0, u64 value1, Thread*& waiter) HATI_EXCLUDES(lock_);
 
   // Where user addresses in submissions point. Valid as long as the ring is open; operations in flight that need it hold a reference.
   Process& owner() const { return *owner_; }
@@ -74,10 +78,13 @@ class Ring final : public Object, public ProcessRingHook {
   void on_last_handle() override { close(); }
   void release_storage() override;
   i64 consume(Thread& thread, u32 submit);
+  i64 consume_some(Thread& thread, u32 count);
+  void consume_one(Thread& thread);
   i64 wait_for(Thread& thread, u32 wait, u64 deadline_ns, i64 consumed) HATI_EXCLUDES(lock_);
   void drop_overflow() HATI_EXCLUDES(lock_);
   static void drop_carrier(PendingOperation& carrier);
-  Thread* post_trap_slowly(const Completion& completion, Thread& thread) HATI_REQUIRES(lock_);
+  Thread* post_trap_slowly(Thread& thread, u64 user_data, i64 trap, u64 detail) HATI_REQUIRES(lock_);
+  bool add_slowly(PendingOperation& spare, i64 result, u64 value0, u64 value1) HATI_REQUIRES(lock_);
   bool add(const Completion& completion, PendingOperation& spare) HATI_REQUIRES(lock_);
   Thread* ready_waiter() HATI_REQUIRES(lock_);
   PendingOperation* take_first() HATI_EXCLUDES(lock_);

@@ -47,9 +47,13 @@ class RingQueues {
     const volatile u64* from = reinterpret_cast<const volatile u64*>(&submissions_[submit_head_ & (submit_entries_ - 1)]);
     return {from[0], from[1]};
   }
+  // The words of the submission whose head was read, from the third on; each is to be read once, before skip().
+  const volatile u64* arguments() const {
+    return reinterpret_cast<const volatile u64*>(&submissions_[submit_head_ & (submit_entries_ - 1)]) + 2;
+  }
   void skip() { header_->submit_head.store(++submit_head_, std::memory_order_release); }
   // The rest of the submission whose head was read.
-  Submission take(const Head& head) {
+  [[gnu::always_inline]] inline Submission take(const Head& head) {
     const volatile u64* from = reinterpret_cast<const volatile u64*>(&submissions_[submit_head_ & (submit_entries_ - 1)]);
     // Volatile: each word is read exactly once.
     const Submission copy{.operation = static_cast<Operation>(head.first & 0xffff),

@@ -112,6 +112,9 @@ class AddressSpace : public Object {
   static constexpr u64 kCopyBytesMax = 256 * 1024;
   Result<> copy_in(u64 user, void* to, usize bytes) HATI_EXCLUDES(lock_);
   Result<> copy_out(u64 user, const void* from, usize bytes) HATI_EXCLUDES(lock_);
+  // The same for a few bytes of a native process, where it is simple: else false and nothing has happened. In small_copy.h.
+  bool copy_in_small(u64 user, void* to, u64 bytes) HATI_EXCLUDES(lock_);
+  bool copy_out_small(u64 user, const void* from, u64 bytes) HATI_EXCLUDES(lock_);
   template <class T>
   Result<T> read(u64 user) {
     static_assert(std::is_trivially_copyable_v<T>);
@@ -258,6 +261,9 @@ class AddressSpace : public Object {
   void enter_around(Mapping& mapping, u64 page, const Table::Slot& slot) HATI_REQUIRES(lock_);
   bool try_large(Mapping& mapping, u64 page, Table::Slot& slot, FlushBatch& batch) HATI_REQUIRES(lock_);
   Mapping* grow_down(u64 address) HATI_REQUIRES(lock_);
+
+  // small_copy.h
+  u8* known_bytes(u64 user, u64 bytes, u64 needed) HATI_REQUIRES(lock_);
 
   // address_space_copy.cpp
   // The byte at `address` in the direct map, faulted in.

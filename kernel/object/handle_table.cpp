@@ -94,7 +94,7 @@ HandleValue HandleTable::empty_slot(Slot& slot, u32 index) {
   slot.generation = (slot.generation + 1) & ((1u << kGenerationBits) - 1);
   slot.rights_or_next = first_free_;
   first_free_ = index;
-  if (object->type() == ObjectType::kRing) ring_epoch_.fetch_add(1, std::memory_order_release);
+  if (object->type() == ObjectType::kRing || object->type() == ObjectType::kChannel) known_epoch_.fetch_add(1, std::memory_order_release);
   slot.unlock(nullptr);
   count_.fetch_sub(1, std::memory_order_relaxed);
   return value;

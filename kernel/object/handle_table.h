@@ -100,8 +100,8 @@ class HandleTable {
 
   // Closes everything and refuses new handles: the process ends. `budget` entries at most; true when nothing is left.
   bool clear(u32 budget = ~u32{0}) HATI_EXCLUDES(lock_);
-  // Changes whenever a handle to a ring is closed or leaves: until then what a thread remembers of its ring is right.
-  u32 ring_epoch() const { return ring_epoch_.load(std::memory_order_acquire); }
+  // Changes whenever a handle to a ring or a channel is closed or leaves: until then what a thread remembers of them is right.
+  u32 known_epoch() const { return known_epoch_.load(std::memory_order_acquire); }
   u32 count() const { return count_.load(std::memory_order_relaxed); }
 
  private:
@@ -148,7 +148,7 @@ class HandleTable {
 
   std::array<std::atomic<Directory*>, kDirectories> directories_{};
   std::atomic<u32> count_{0};
-  std::atomic<u32> ring_epoch_{0};
+  std::atomic<u32> known_epoch_{0};
   Spinlock lock_;
   u32 first_free_ HATI_GUARDED_BY(lock_) = 0;  // 0: none
   u32 capacity_ HATI_GUARDED_BY(lock_) = 0;    // slots made so far

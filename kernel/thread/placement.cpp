@@ -154,7 +154,6 @@ void hand_over(Thread& thread) { hand_over_inline(thread); }
 
 void wake_waiter(Thread* thread) {
   if (thread == nullptr || !thread->claim_wake()) return;
-  thread->stop_waiting(false);
   hand_over(*thread);
 }
 

@@ -26,6 +26,12 @@ inline bool may_hold(const Thread& thread, u32 here) {
 [[gnu::always_inline]] inline void hand_over_inline(Thread& thread) {
   const u32 here = this_cpu().id;
   CpuScheduler& cs = scheduler_at(here);
+  // A native thread that waits here has nothing of its own elsewhere.
+  if (cs.in_enter && cs.candidate == nullptr && !thread.supervised() && thread.cpu.load(std::memory_order_relaxed) == here &&
+      (thread.affinity.load(std::memory_order_relaxed) >> here & 1) != 0) [[likely]] {
+    cs.candidate = &thread;
+    return;
+  }
   const i32 live = thread.fpu_cpu.load(std::memory_order_acquire);
   // A native thread (a worker) stays on its CPU; a supervised one follows its supervisor. Neither goes where its registers are not.
   if ((!cs.in_enter && !may_hold(thread, here)) || thread.on_cpu.load(std::memory_order_acquire) || (live >= 0 && static_cast<u32>(live) != here) ||

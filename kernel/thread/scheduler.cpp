@@ -243,7 +243,7 @@ Thread* trap_supervised(Cpu& cpu, Thread& thread, Trap trap, u64 detail) {
   ThreadPage& page = *thread.page;
   page.trap = static_cast<u32>(trap);
   page.cpu_time_ns = thread.user_ns.load(std::memory_order_relaxed);
-  const Completion completion{thread.resume.user_data, static_cast<i64>(trap), {detail, 0}};
+  const u64 user_data = thread.resume.user_data;
   thread.resume.pending = false;
   Ring* trap_ring = thread.supervisor()->trap_ring(cpu.id);
   Ring& ring = trap_ring != nullptr ? *trap_ring : *thread.resume.ring;
@@ -252,12 +252,11 @@ Thread* trap_supervised(Cpu& cpu, Thread& thread, Trap trap, u64 detail) {
   const u32 old = thread.word_.fetch_sub(Thread::kRunning - Thread::kStopped, std::memory_order_acq_rel);
   if ((old & Thread::kKill) != 0) [[unlikely]] return end_in_trap(cpu, thread, ring);
   const bool may_switch = cs.attention.load(std::memory_order_relaxed) == 0;
-  Thread* waiter = ring.post_trap(completion, thread, cpu.id, may_switch);
+  Thread* waiter = ring.post_trap(thread, user_data, static_cast<i64>(trap), detail, cpu.id, may_switch);
   if (waiter == nullptr) return switch_away(cpu);
   // From here the supervisor may resume the thread: it would be queued here, since on_cpu is set unless it was detached.
   u32 expected = Thread::kWaiting;
   if (cpu.current == &thread && waiter->word_.compare_exchange_strong(expected, Thread::kRunning, std::memory_order_acq_rel)) [[likely]] {
-    waiter->stop_waiting(false);
     return switch_directly(cpu, thread, *waiter);
   }
   wake_waiter(waiter);

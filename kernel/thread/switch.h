@@ -62,8 +62,12 @@ Thread* switch_away_slowly(Cpu& cpu, CpuScheduler& cs, Thread* candidate, u64 no
   if (candidate != nullptr && cpu.current != nullptr && may_go_directly(cs, *candidate, now)) [[likely]] {
     u32 runnable = Thread::kRunnable;
     if (candidate->word_.compare_exchange_strong(runnable, Thread::kRunning, std::memory_order_acq_rel)) [[likely]] {
-      if (cs.slice_owner != candidate || now >= cs.slice_end_ns || cs.fair_queued.load(std::memory_order_relaxed) != 0)
+      if (candidate->priority != kPriorityFair && candidate->time_slice_ns == 0) {
+        cs.slice_owner = candidate;  // without end: only fair threads are queued, which do not compete with it
+        cs.slice_end_ns = kNever / 2;
+      } else if (cs.slice_owner != candidate || now >= cs.slice_end_ns || cs.fair_queued.load(std::memory_order_relaxed) != 0) {
         start_direct_slice(cpu, cs, *candidate, now);
+      }
       return switch_directly(cpu, *cpu.current, *candidate);
     }
   }

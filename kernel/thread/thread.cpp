@@ -3,6 +3,7 @@
 #include "kernel/thread/thread.h"
 
 #include "kernel/debug/panic.h"
+#include "kernel/ipc/channel.h"
 #include "kernel/ipc/ring.h"
 #include "kernel/memory/object_cache.h"
 #include "kernel/thread/process.h"
@@ -117,19 +118,12 @@ Result<> Thread::interrupt() {
   return {};
 }
 
-bool Thread::claim_wake() {
-  u32 word = word_.load(std::memory_order_relaxed);
-  while ((word & kStateMask) == kWaiting)
-    if (word_.compare_exchange_weak(word, kRunnable | (word & ~kStateMask), std::memory_order_acq_rel)) return true;
-  return false;
-}
-
 bool Thread::WaitTimer::claim_expiry() { return thread_.claim_wake(); }
 
 // The timer's CPU claimed the thread: it is ours until it is runnable.
 void Thread::WaitTimer::expired() {
   thread_.page->rax = static_cast<u64>(-static_cast<i64>(Error::kTimedOut));
-  thread_.stop_waiting(true);
+  thread_.leave_slot();
   make_runnable(thread_);
 }
 
@@ -154,7 +148,8 @@ void Thread::leave_slot() {
 
 void Thread::finish_end() {
   while (on_cpu.load(std::memory_order_acquire)) arch::relax();  // its CPU is about to switch away
-  stop_waiting(true);
+  TimerQueue::remove(wait_timer);
+  leave_slot();
   if (Ring* target = std::exchange(resume.ring, nullptr)) {
     const Ref<Ring> reference = Ref<Ring>::adopt(target);
     Ring* trap_ring = supervisor_->trap_ring(this_cpu().id);

@@ -21,6 +21,7 @@
 
 namespace hati {
 
+class Channel;
 class Memory;
 class Process;
 class Ring;
@@ -77,6 +78,13 @@ class Thread final : public Object, public arch::ThreadContext, public RunNode, 
     u64 epoch = kNone;
     Ref<Ring> ring;
   };
+  // The same for a channel.
+  struct KnownChannel {
+    Handle handle = kNoHandle;
+    Rights rights = Rights::kNone;
+    u64 epoch = KnownRing::kNone;
+    Ref<Channel> channel;
+  };
   // Ends a kRingEnter when its deadline comes.
   class WaitTimer final : public Timer {
    public:
@@ -97,11 +105,12 @@ class Thread final : public Object, public arch::ThreadContext, public RunNode, 
   };
 
   // kWaiting -> kRunnable. True for exactly one caller, who must see that it runs.
-  bool claim_wake();
-  // Disarms its deadline; by who claimed it. `in_slot`: it may still be in its ring's waiter slot.
-  void stop_waiting(bool in_slot) {
-    TimerQueue::remove(wait_timer);
-    if (in_slot) leave_slot();
+  bool claim_wake() {
+    u32 word = kWaiting;  // mostly without requests
+    do {
+      if (word_.compare_exchange_strong(word, kRunnable | (word & ~kStateMask), std::memory_order_acq_rel)) [[likely]] return true;
+    } while ((word & kStateMask) == kWaiting);
+    return false;
   }
   // The last step of a thread's life, by whoever moved it to kEnded, when no CPU runs it. Drops the thread's own reference.
   void finish_end();
@@ -113,7 +122,8 @@ class Thread final : public Object, public arch::ThreadContext, public RunNode, 
   u64 call_entry = 0;
   Resume resume;
   KnownRing known_ring;  // of this thread's own calls
-  WaitTimer wait_timer{*this};
+  KnownChannel known_channel;
+  WaitTimer wait_timer{*this};  // armed with the deadline of a wait, or with the last one's: it stays when a wait ends early
   FlushPark flush_park{*this};
   PendingOperation overflow{this};  // carries the completion of a trap while the ring is full
   i32 nice = 0;

@@ -16,6 +16,11 @@ class TimerQueue;
 class Timer : public boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>> {
  public:
   u64 deadline_ns() const { return deadline_ns_; }
+  bool queued() const { return queue_.load(std::memory_order_acquire) != nullptr; }
+  // Whether it will fire at that time in that queue. Only on the queue's own CPU, for timers that nobody else adds or removes.
+  bool armed(const TimerQueue& queue, u64 deadline_ns) const {
+    return queue_.load(std::memory_order_relaxed) == &queue && deadline_ns_ == deadline_ns;
+  }
 
  protected:
   Timer() = default;

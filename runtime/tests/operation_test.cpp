@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "protocols/console.h"
 #include "runtime/combine.h"
+#include "runtime/inline_message.h"
 #include "runtime/operation.h"
 #include "runtime/rpc.h"
 #include "runtime/tests/run.h"
@@ -39,6 +40,33 @@ Task<void> operation_deadline() {
   EXPECT_EQ(co_await event_wait(kNoHandle), fail(Error::kBadHandle));
 }
 TEST(Operation, Deadline) { run(1, operation_deadline()); simulate(5, 2, operation_deadline); }
+
+Task<void> answer_inline(Handle channel) {
+  auto received = co_await inline_receive(channel);
+  while (received) {
+    received->words[0] += 1;
+    received = co_await inline_reply_receive(channel, *received);
+  }
+  EXPECT_EQ(received.error(), Error::kPeerClosed);
+}
+Task<void> inline_messages() {
+  auto pair = Channel::create();
+  Channel client(std::move(pair->first)), server(std::move(pair->second));
+  Scope scope;
+  scope.start(answer_inline(server.get()));
+  for (u64 i = 0; i < 100; ++i) {
+    const auto answer = co_await inline_call(client.get(), {.words = {i, i * 3}, .bytes = 12});
+    EXPECT_TRUE(answer && answer->words[0] == i + 1 && answer->bytes == 12);
+  }
+  // A caller with buffers.
+  const std::array<u64, 2> request{7, 8};
+  std::array<u64, 2> reply{};
+  const auto answered = co_await channel_call(client.get(), std::as_bytes(std::span(request)), std::as_writable_bytes(std::span(reply)), {}, 0);
+  EXPECT_TRUE(answered && answered->bytes == sizeof(reply) && reply[0] == 8 && reply[1] == 8);
+  client.reset();
+  co_await scope.join();
+}
+TEST(Operation, InlineMessages) { run(1, inline_messages()); simulate(5, 2, inline_messages); }
 
 Task<void> flood() {
   std::vector<KernelEvent> events;

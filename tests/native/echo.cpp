@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The peer of the tests.
-#include <array>
 #include <cstring>
 #include <string_view>
 
+#include "runtime/inline_message.h"
 #include "tests/native/listener.h"
 #include "tests/native/protocol.h"
 
@@ -31,11 +31,8 @@ struct Echo {
 
 // Without the typed layer: what comes goes back.
 Task<void> mirror_raw(Channel channel) {
-  std::array<std::byte, 64> bytes;
-  for (;;) {
-    const auto received = co_await channel_receive(channel.get(), bytes, {});
-    if (!received || !channel.reply(received->transaction, std::span(bytes).first(received->bytes))) co_return;
-  }
+  auto received = co_await inline_receive(channel.get());
+  while (received) received = co_await inline_reply_receive(channel.get(), *received);
 }
 
 // The services "echo" and "raw".

@@ -2,6 +2,7 @@
 // Calls to other processes; a server's crash and restart; the fuzzer.
 #include <cstring>
 
+#include "runtime/inline_message.h"
 #include "runtime/log.h"
 #include "tests/native/cases.h"
 
@@ -38,6 +39,18 @@ Task<Verdict> raw_call(Fixture& fixture) {
   }
   log_info("bench raw-call-one-way {} ns", (now_ns() - before) / kRounds / 2);
   EXPECT(reply == request);
+  co_return "";
+}
+
+// The same in the entries of the rings.
+Task<Verdict> inline_call_and_reply(Fixture& fixture) {
+  constexpr u64 kRounds = 2000;
+  const u64 before = now_ns();
+  for (u64 i = 0; i < kRounds; ++i) {
+    const auto answered = co_await inline_call(fixture.raw.get(), {.words = {i, 2}});
+    if (!answered || answered->words != std::array<u64, 2>{i, 2}) co_return "a call failed";
+  }
+  log_info("bench inline-call-one-way {} ns", (now_ns() - before) / kRounds / 2);
   co_return "";
 }
 
@@ -101,6 +114,7 @@ Task<Verdict> fuzz(Fixture& fixture) {
 
 constexpr Case kCases[] = {{"ipc-ping", ping},
                            {"ipc-raw-call", raw_call},
+                           {"ipc-inline-call", inline_call_and_reply},
                            {"ipc-payload-and-handles", payload_and_handles},
                            {"ipc-crash-and-restart", crash_and_restart},
                            {"ipc-no-right-to-connect", no_right_to_connect},

@@ -44,7 +44,7 @@ def _bench_machine(system: str, names: list[str], cpus: int, icount: bool) -> qe
     return boot.machine_for(kernel, archive.to_bytes(), "bench", " ".join(filter(None, words)), cpus=cpus, icount=icount)
 
 
-def _measure(results: Results, kind: str, system: str, names: list[str], limit: float) -> None:
+def measure(results: Results, kind: str, system: str, names: list[str], limit: float) -> None:
     """One boot of the benchmark program."""
     cpus, icount = (1, True) if kind == "icount" else (2, False)
     log = qemu.log_path(f"bench-{kind}-{system}")
@@ -113,12 +113,12 @@ def command(options) -> int:
     if "icount" in kinds:
         for system in systems:
             say(f"instructions on {system} ...")
-            _measure(results, "icount", system, options.names, options.timeout)
+            measure(results, "icount", system, options.names, options.timeout)
     for number in range(options.rounds):
         for system in systems:
             if "wall" in kinds:
                 say(f"wall time on {system}, round {number + 1} of {options.rounds} ...")
-                _measure(results, "wall", system, options.names, options.timeout)
+                measure(results, "wall", system, options.names, options.timeout)
             if "boot" in kinds:
                 say(f"boot of {system}, round {number + 1} of {options.rounds} ...")
                 _measure_boot(results, system, 512)

@@ -83,6 +83,7 @@ def kernel_interface() -> str:
              " every call `kInvalidArgument`; one that creates or grows something `kNoMemory`.", "",
              "| call | arguments | result, meaning, other errors |", "| --- | --- | --- |", *_calls(call), "",
              "## Ring operations", "", head_comment(ring), "", *_enum_table(ring, "Operation", "operation"),
+             *_enum_table(ring, "SubmissionFlags", "flag of a submission"),
              "## Errors", "", head_comment(error), "", *_enum_table(error, "Error", "error"),
              "## Supervised threads", "", head_comment(thread), "", *_enum_table(thread, "Trap", "trap"),
              "## Structures", "", "```cpp", structures(call), "", structures(ring), "", structures(thread), "```"]

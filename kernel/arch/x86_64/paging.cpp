@@ -139,25 +139,6 @@ void invalidate_all() { write_cr3(read_cr3()); }
 u64 fault_address() { return read_cr2(); }
 u64 page_table_root() { return read_cr3(); }
 
-void load_space(Cpu& cpu, SpaceContext* space) {
-  if (cpu.space == space) return;
-  const u64 bit = u64{1} << cpu.id;
-  SpaceContext* const old = cpu.space;
-  if (space != nullptr) {
-    // Before the load: from the moment of the load on, whoever changes the tables must know about this processor.
-    space->active_cpus.fetch_or(bit, std::memory_order_seq_cst);
-    if (space->attached_server != nullptr) space->attached_server->active_cpus.fetch_or(bit, std::memory_order_seq_cst);
-  }
-  write_cr3(space != nullptr ? space->root.value : root);
-  cpu.space = space;
-  if (old == nullptr) return;
-  // A server's pages stay reachable through a space that it supervises.
-  if (space == nullptr || space->attached_server != old) old->active_cpus.fetch_and(~bit, std::memory_order_release);
-  SpaceContext* const server = old->attached_server;
-  if (server != nullptr && server != space && (space == nullptr || space->attached_server != server))
-    server->active_cpus.fetch_and(~bit, std::memory_order_release);
-}
-
 void leave_space(Cpu& cpu, SpaceContext& space) {
   if (cpu.space == &space) load_space(cpu, space.attached_server);  // a worker of the server may be what runs here
 }

@@ -51,17 +51,60 @@ constexpr u64 kDr7Enables = 0xff, kDr7ExactBits = 3 << 8, kDr7Conditions = 0xfff
   return to.attached && cpu.space != nullptr && cpu.space->attached_server == to.space_context;
 }
 
+[[gnu::always_inline]] inline void load_space_inline(Cpu& cpu, SpaceContext* space) {
+  if (cpu.space == space) return;
+  const u64 bit = u64{1} << cpu.id;
+  SpaceContext* const old = cpu.space;
+  if (space != nullptr) {
+    // Before the load: from the moment of the load on, whoever changes the tables must know about this processor.
+    space->active_cpus.fetch_or(bit, std::memory_order_seq_cst);
+    if (space->attached_server != nullptr) space->attached_server->active_cpus.fetch_or(bit, std::memory_order_seq_cst);
+  }
+  if (space != nullptr) [[likely]] {
+    write_cr3(space->root.value);
+  } else {
+    load_kernel_tables();
+  }
+  cpu.space = space;
+  if (old == nullptr) return;
+  // A server's pages stay reachable through a space that it supervises.
+  if (space == nullptr || space->attached_server != old) old->active_cpus.fetch_and(~bit, std::memory_order_release);
+  SpaceContext* const server = old->attached_server;
+  if (server != nullptr && server != space && (space == nullptr || space->attached_server != server))
+    server->active_cpus.fetch_and(~bit, std::memory_order_release);
+}
+
 [[gnu::always_inline]] inline void load_everything(Cpu& cpu, ThreadContext& to) {
   cpu.context = &to;
   cpu.page = to.page;
-  cpu.exit_code_segment = to.ring == 3 ? SELECTOR_USER_CODE : SELECTOR_SERVER_CODE;
-  cpu.exit_stack_segment = to.ring == 3 ? SELECTOR_USER_DATA : SELECTOR_SERVER_DATA;
-  if (cpu.space != to.space_context && !can_stay(cpu, to)) load_space(cpu, to.space_context);
+  if (to.ring == 3) [[likely]] {
+    cpu.exit_code_segment = SELECTOR_USER_CODE;
+    cpu.exit_stack_segment = SELECTOR_USER_DATA;
+  } else {
+    cpu.exit_code_segment = SELECTOR_SERVER_CODE;
+    cpu.exit_stack_segment = SELECTOR_SERVER_DATA;
+  }
+  if (cpu.space != to.space_context && !can_stay(cpu, to)) load_space_inline(cpu, to.space_context);
   load_bases(cpu, *to.page);
   if (to.page->debug_control != 0 || cpu.debug_registers) [[unlikely]] load_debug_registers(cpu, *to.page);
 }
 
+// fpu_switch(), as far as no state has to move: to the owner, or to a worker, which seldom touches it.
+[[gnu::always_inline]] inline void switch_extended(Cpu& cpu, ThreadContext& to) {
+  const bool trap = cpu.fpu_owner != &to;
+  if (trap && !to.lazy_fpu) [[unlikely]] return fpu_switch(cpu, &to);
+  if (cpu.fpu_trap == trap) return;
+  if (trap) {
+    write_cr0(read_cr0() | kCr0TaskSwitched);
+  } else {
+    asm volatile("clts");
+  }
+  cpu.fpu_trap = trap;
+}
+
 }  // namespace
+
+void load_space(Cpu& cpu, SpaceContext* space) { load_space_inline(cpu, space); }
 
 // With a null selector for CS the exit's iretq faults, which becomes an exception of the thread (arch_on_exit_failure).
 void spoil_exit(Cpu& cpu) { cpu.exit_code_segment = 0; }
@@ -85,7 +128,7 @@ void switch_thread(Cpu& cpu, ThreadContext* from, ThreadContext* to) {
     return;
   }
   load_everything(cpu, *to);
-  fpu_switch(cpu, to);
+  switch_extended(cpu, *to);
 }
 
 void enter_scheduler(Cpu& cpu) { kernel_resume(cpu.context != nullptr); }

@@ -80,32 +80,39 @@ inline Handle startup_handle(const u64* stack, const char* name) {
 struct UserRing {
   Handle handle = kNoHandle;
   RingHeader* header = nullptr;
+  Submission* submissions = nullptr;
+  const Completion* completions = nullptr;
+  u32 submit_mask = 0, complete_mask = 0, tail = 0, head = 0;
 
-  i64 create(u32 submissions, u32 completions) {
-    RingRequest request{submissions, completions, 0};
+  i64 create(u32 submit_entries, u32 complete_entries) {
+    RingRequest request{submit_entries, complete_entries, 0};
     const i64 made = call(Call::kRingCreate, &request);
     if (made < 0) return made;
     handle = static_cast<Handle>(made);
     header = reinterpret_cast<RingHeader*>(request.address);
+    submissions = reinterpret_cast<Submission*>(request.address + header->submit_offset);
+    completions = reinterpret_cast<const Completion*>(request.address + header->complete_offset);
+    submit_mask = header->submit_entries - 1;
+    complete_mask = header->complete_entries - 1;
     return made;
   }
-  Submission& next() {
-    u8* base = reinterpret_cast<u8*>(header) + header->submit_offset;
-    const u32 tail = header->submit_tail.load(std::memory_order_relaxed);
-    return reinterpret_cast<Submission*>(base)[tail & (header->submit_entries - 1)];
-  }
-  void push() { header->submit_tail.store(header->submit_tail.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
+  Submission& next() { return submissions[tail & submit_mask]; }
+  void push() { header->submit_tail.store(++tail, std::memory_order_release); }
   void push(Operation operation, Handle target, u64 user_data, u64 a = 0, u64 b = 0, u64 c = 0, u64 d = 0, u64 e = 0, u64 f = 0) {
     next() = {operation, 0, target, user_data, {a, b, c, d, e, f}};
     push();
   }
-  i64 enter(u32 submit, u32 wait, u64 deadline = kNever) { return call(Call::kRingEnter, handle, submit, wait, deadline); }
-  u32 available() const { return header->complete_tail.load(std::memory_order_acquire) - header->complete_head.load(std::memory_order_relaxed); }
+  // Only the registers that the call has.
+  i64 enter(u32 submit, u32 wait, u64 deadline = kNever) {
+    register u64 r10 asm("r10") = deadline;
+    i64 result;
+    asm volatile("syscall" : "=a"(result) : "a"(Call::kRingEnter), "D"(handle), "S"(submit), "d"(wait), "r"(r10) : "rcx", "r11", "memory");
+    return result;
+  }
+  u32 available() const { return header->complete_tail.load(std::memory_order_acquire) - head; }
   Completion take() {
-    u8* base = reinterpret_cast<u8*>(header) + header->complete_offset;
-    const u32 head = header->complete_head.load(std::memory_order_relaxed);
-    const Completion completion = reinterpret_cast<Completion*>(base)[head & (header->complete_entries - 1)];
-    header->complete_head.store(head + 1, std::memory_order_release);
+    const Completion completion = completions[head & complete_mask];
+    header->complete_head.store(++head, std::memory_order_release);
     return completion;
   }
 };

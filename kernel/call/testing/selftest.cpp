@@ -250,18 +250,28 @@ void test_supervised(UserRing& ring) {
   call(Call::kHandleClose, program.space);
 }
 
-// Runs in a process of its own, a copy of this one: answers messages until the channel closes.
+// Runs in a process of its own, a copy of this one: answers messages until the channel closes. Messages travel in the entries; each reply
+// goes with the next receive.
 [[noreturn]] void echo_server(u64 channel) {
   UserRing ring;
   ring.create(8, 8);
-  u64 message[2];
+  ring.next() = {Operation::kChannelReceive, kSubmitInline, static_cast<Handle>(channel), 1, {}};
+  ring.push();
+  ring.enter(1, 1);
   for (;;) {
-    ring.push(Operation::kChannelReceive, static_cast<Handle>(channel), 1, word(message), sizeof message, 0, 0);
-    ring.enter(1, 1);
     const Completion c = ring.take();
     if (c.result < 0) break;
-    ++message[0];
-    call(Call::kChannelReply, channel, c.value[0], message, sizeof message, 0, 0);
+    Submission& next = ring.next();
+    next.operation = Operation::kChannelReply;
+    next.flags = kSubmitInline | kSubmitReceive;
+    next.handle = static_cast<Handle>(channel);
+    next.user_data = 1;
+    next.args[0] = c.value[0] + 1;
+    next.args[1] = c.value[1];
+    next.args[2] = inline_bytes(c.result);
+    next.args[4] = inline_transaction(c.result);
+    ring.push();
+    ring.enter(1, 1);
   }
   for (;;) call(Call::kThreadExit, 5);
 }
@@ -290,11 +300,18 @@ EchoProcess start_echo() {
 }
 
 u64 call_echo(UserRing& ring, const EchoProcess& echo, u64 value) {
-  u64 out[2] = {value, 0}, in[2] = {};
-  ring.push(Operation::kChannelCall, echo.channel, 1, word(out), sizeof out, 0, 0, word(in), sizeof in);
+  Submission& next = ring.next();
+  next.operation = Operation::kChannelCall;
+  next.flags = kSubmitInline;
+  next.handle = echo.channel;
+  next.user_data = 1;
+  next.args[0] = value;
+  next.args[1] = 0;
+  next.args[2] = 2 * sizeof value;
+  ring.push();
   ring.enter(1, 1);
   const Completion c = ring.take();
-  return c.result == sizeof in ? in[0] : 0;
+  return c.result == 16 ? c.value[0] : 0;
 }
 
 void test_processes(UserRing& ring) {
