@@ -26,7 +26,9 @@ class InlineCallAwaiter : public OperationAwaiter {
   }
 };
 inline InlineCallAwaiter inline_call(Handle channel, const InlineMessage& request) {
-  return InlineCallAwaiter({.operation = Operation::kChannelCall, .flags = kSubmitInline, .handle = channel,
+  return InlineCallAwaiter({.operation = Operation::kChannelCall,
+                            .flags = kSubmitInline,
+                            .handle = channel,
                             .args = {request.words[0], request.words[1], request.bytes}});
 }
 
@@ -37,7 +39,8 @@ class InlineReceiveAwaiter : public OperationAwaiter {
   Result<InlineMessage> await_resume() const noexcept {
     const Completion done = OperationAwaiter::await_resume();
     if (done.result < 0) return fail(static_cast<Error>(-done.result));
-    return InlineMessage{.words = {done.value[0], done.value[1]}, .bytes = inline_bytes(done.result), .transaction = inline_transaction(done.result)};
+    return InlineMessage{
+        .words = {done.value[0], done.value[1]}, .bytes = inline_bytes(done.result), .transaction = inline_transaction(done.result)};
   }
 };
 inline InlineReceiveAwaiter inline_receive(Handle channel) {
@@ -45,7 +48,9 @@ inline InlineReceiveAwaiter inline_receive(Handle channel) {
 }
 // Answers `reply.transaction`, then receives, also if the caller has given up.
 inline InlineReceiveAwaiter inline_reply_receive(Handle channel, const InlineMessage& reply) {
-  return InlineReceiveAwaiter({.operation = Operation::kChannelReply, .flags = kSubmitInline | kSubmitReceive, .handle = channel,
+  return InlineReceiveAwaiter({.operation = Operation::kChannelReply,
+                               .flags = kSubmitInline | kSubmitReceive,
+                               .handle = channel,
                                .args = {reply.words[0], reply.words[1], reply.bytes, 0, reply.transaction}});
 }
 

@@ -11,11 +11,13 @@ namespace hati {
 namespace {
 
 [[gnu::always_inline]] inline Result<> copy_in_direct(Process& process, u64 address, u8* buffer, u64 bytes) {
-  if (bytes == 0 || process.copy_in_small(address, buffer, bytes)) [[likely]] return {};
+  if (bytes == 0 || process.copy_in_small(address, buffer, bytes)) [[likely]]
+    return {};
   return process.copy_in(address, buffer, bytes);
 }
 Result<> copy_out_direct(Process& process, u64 address, const u8* buffer, u64 bytes) {
-  if (bytes == 0 || process.copy_out_small(address, buffer, bytes)) [[likely]] return {};
+  if (bytes == 0 || process.copy_out_small(address, buffer, bytes)) [[likely]]
+    return {};
   return process.copy_out(address, buffer, bytes);
 }
 
@@ -106,14 +108,19 @@ template <bool kCall, bool kInline>
   return true;
 }
 
-[[gnu::always_inline]] inline Result<> Channel::transmit_inline_call(Ring& ring, Process& process, u64 user_data, const u64 (&payload)[2], u64 bytes) {
+[[gnu::always_inline]] inline Result<> Channel::transmit_inline_call(Ring& ring, Process& process, u64 user_data, const u64 (&payload)[2],
+                                                                     u64 bytes) {
   const auto* from = reinterpret_cast<const u8*>(payload);
-  if (TRY((transmit_directly<true, true>(ring, process, nullptr, kSubmitInline, user_data, from, bytes)))) [[likely]] return {};
+  if (TRY((transmit_directly<true, true>(ring, process, nullptr, kSubmitInline, user_data, from, bytes)))) [[likely]]
+    return {};
   return queue_inline_call(ring, process, user_data, payload, bytes);
 }
 
 [[gnu::noinline]] Result<> Channel::queue_inline_call(Ring& ring, Process& process, u64 user_data, const u64 (&payload)[2], u64 bytes) {
-  const Submission submission{.operation = Operation::kChannelCall, .flags = kSubmitInline, .handle = kNoHandle, .user_data = user_data,
+  const Submission submission{.operation = Operation::kChannelCall,
+                              .flags = kSubmitInline,
+                              .handle = kNoHandle,
+                              .user_data = user_data,
                               .args = {payload[0], payload[1], bytes}};
   return transmit(ring, process, submission, true);
 }
@@ -123,17 +130,21 @@ template <bool kCall>
   Process& process = thread.process();
   Channel& channel = *TRY(known_channel(thread, submission.handle, Rights::kWrite));
   const auto& args = submission.args;
+  bool done = false;
   if (is_inline(submission)) {
-    if (args[2] > kInlineBytesMax) [[unlikely]] return fail(Error::kTooBig);
+    if (args[2] > kInlineBytesMax) [[unlikely]]
+      return fail(Error::kTooBig);
     const auto* payload = reinterpret_cast<const u8*>(&args[0]);
-    if (TRY((channel.transmit_directly<kCall, true>(ring, process, &submission, submission.flags, submission.user_data, payload, args[2])))) [[likely]] return {};
+    done =
+        TRY((channel.transmit_directly<kCall, true>(ring, process, &submission, submission.flags, submission.user_data, payload, args[2])));
   } else if (args[1] <= kDirectBytes && args[3] == 0) {
     alignas(16) u8 buffer[kDirectBytes];
     std::memset(buffer, 0, kInlineBytesMax);
     TRY(copy_in_direct(process, args[0], buffer, args[1]));
-    if (TRY((channel.transmit_directly<kCall, false>(ring, process, &submission, submission.flags, submission.user_data, buffer, args[1])))) [[likely]] return {};
+    done =
+        TRY((channel.transmit_directly<kCall, false>(ring, process, &submission, submission.flags, submission.user_data, buffer, args[1])));
   }
-  return channel.transmit(ring, process, submission, kCall);
+  return done ? Result<>{} : channel.transmit(ring, process, submission, kCall);
 }
 
 Result<> start_channel_send(Ring& ring, Thread& thread, const Submission& submission) {
@@ -147,7 +158,8 @@ Result<> start_channel_call(Ring& ring, Thread& thread, const Submission& submis
 Result<> start_inline_call(Ring& ring, Thread& thread, Handle handle, u64 user_data, const volatile u64* arguments) {
   Channel& channel = *TRY(known_channel(thread, handle, Rights::kWrite));
   const u64 payload[2] = {arguments[0], arguments[1]}, bytes = arguments[2];
-  if (bytes > kInlineBytesMax) [[unlikely]] return fail(Error::kTooBig);
+  if (bytes > kInlineBytesMax) [[unlikely]]
+    return fail(Error::kTooBig);
   return channel.transmit_inline_call(ring, thread.process(), user_data, payload, bytes);
 }
 
@@ -167,7 +179,8 @@ Result<> start_inline_call(Ring& ring, Thread& thread, Handle handle, u64 user_d
         return fail(Error::kTerminated);
       }
       side.receivers.push_back(operation);
-      if (!queued) [[likely]] return {};
+      if (!queued) [[likely]]
+        return {};
     }
   }
   if (closed) {
@@ -201,7 +214,8 @@ Result<> start_inline_receive(Ring& ring, Thread& thread, Handle handle, u64 use
   Guard guard(core_->lock);
   TargetList& bucket = here().calls[transaction % ChannelCore::kCallBuckets];
   for (PendingOperation& operation : bucket) {
-    if (operation.data[kTransaction] != transaction || !operation.claim()) [[unlikely]] continue;
+    if (operation.data[kTransaction] != transaction || !operation.claim()) [[unlikely]]
+      continue;
     bucket.erase(bucket.iterator_to(operation));
     operation.target_lock = nullptr;
     return &operation;
@@ -213,7 +227,8 @@ PendingOperation* Channel::take_call(u64 transaction) { return take_call_inline(
 
 [[gnu::always_inline]] inline Result<> Channel::reply_directly(u64 transaction, const u8* payload, u64 bytes) {
   PendingOperation* operation = take_call_inline(transaction);
-  if (operation == nullptr) [[unlikely]] return fail(Error::kNotFound);
+  if (operation == nullptr) [[unlikely]]
+    return fail(Error::kNotFound);
   if (is_inline(*operation) && bytes <= kInlineBytesMax) {
     const InlineBytes words = inline_words(payload);
     operation->finish_inline(static_cast<i64>(bytes), words.first, words.second);
@@ -242,9 +257,11 @@ Result<> Channel::reply_small(Process& process, u64 transaction, u64 address, u6
 Result<> start_inline_reply_receive(Ring& ring, Thread& thread, Handle handle, u64 user_data, const volatile u64* arguments) {
   Channel& channel = *TRY(known_channel(thread, handle, Rights::kRead | Rights::kWrite));
   const u64 payload[2] = {arguments[0], arguments[1]}, bytes = arguments[2];
-  if (bytes > kInlineBytesMax) [[unlikely]] return fail(Error::kTooBig);
+  if (bytes > kInlineBytesMax) [[unlikely]]
+    return fail(Error::kTooBig);
   const Result<> replied = channel.reply_directly(arguments[4], reinterpret_cast<const u8*>(payload), bytes);
-  if (!replied && replied.error() != Error::kNotFound) [[unlikely]] return replied;
+  if (!replied && replied.error() != Error::kNotFound) [[unlikely]]
+    return replied;
   PendingOperation* operation = TRY(PendingOperation::make_inline(ring, Operation::kChannelReceive, kSubmitInline, user_data));
   operation->data[1] = operation->data[3] = 0;
   return channel.receive(*operation);
@@ -253,7 +270,8 @@ Result<> start_inline_reply_receive(Ring& ring, Thread& thread, Handle handle, u
 Result<> start_inline_reply(Ring&, Thread& thread, Handle handle, u64, const volatile u64* arguments) {
   Channel& channel = *TRY(known_channel(thread, handle, Rights::kWrite));
   const u64 payload[2] = {arguments[0], arguments[1]}, bytes = arguments[2];
-  if (bytes > kInlineBytesMax) [[unlikely]] return fail(Error::kTooBig);
+  if (bytes > kInlineBytesMax) [[unlikely]]
+    return fail(Error::kTooBig);
   return channel.reply_directly(arguments[4], reinterpret_cast<const u8*>(payload), bytes);
 }
 
@@ -262,7 +280,8 @@ Result<> start_channel_reply(Ring& ring, Thread& thread, const Submission& submi
   Process& process = thread.process();
   Channel& channel = *TRY(known_channel(thread, submission.handle, Rights::kWrite));
   if (is_inline(submission)) {
-    if (args[2] > kInlineBytesMax) [[unlikely]] return fail(Error::kTooBig);
+    if (args[2] > kInlineBytesMax) [[unlikely]]
+      return fail(Error::kTooBig);
     TRY(channel.reply_directly(args[4], reinterpret_cast<const u8*>(&args[0]), args[2]));
   } else {
     if (args[1] > kMessageBytesMax || args[3] > kMessageHandlesMax) return fail(Error::kTooBig);

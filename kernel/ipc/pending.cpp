@@ -17,7 +17,9 @@ constinit ObjectCache<PendingOperation> operation_cache;
 Result<PendingOperation*> PendingOperation::construct() { return operation_cache.construct(); }
 void PendingOperation::destroy() { operation_cache.destroy(this); }
 
-Result<PendingOperation*> PendingOperation::make(Ring& ring, const Submission& submission) { return make_inline(ring, submission.operation, submission.flags, submission.user_data); }
+Result<PendingOperation*> PendingOperation::make(Ring& ring, const Submission& submission) {
+  return make_inline(ring, submission.operation, submission.flags, submission.user_data);
+}
 void PendingOperation::release() { release_inline(); }
 
 Result<> PendingOperation::track(u64 deadline_ns) {

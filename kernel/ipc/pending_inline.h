@@ -8,7 +8,8 @@
 
 namespace hati {
 
-[[gnu::always_inline]] inline Result<PendingOperation*> PendingOperation::make_inline(Ring& ring, Operation number, u16 flags, u64 user_data) {
+[[gnu::always_inline]] inline Result<PendingOperation*> PendingOperation::make_inline(Ring& ring, Operation number, u16 flags,
+                                                                                      u64 user_data) {
   Cpu& cpu = this_cpu();
   PendingOperation* operation = cpu.ready_operations;
   if (operation != nullptr) [[likely]] {
@@ -26,14 +27,17 @@ namespace hati {
 }
 
 [[gnu::always_inline]] inline void PendingOperation::release_inline() {
-  if (ring_ == nullptr) [[unlikely]] return;
+  if (ring_ == nullptr) [[unlikely]]
+    return;
   std::exchange(ring_, nullptr)->unref();
   target.reset();
   if (space) space.reset();
-  if (message) [[unlikely]] message.reset();
+  if (message) [[unlikely]]
+    message.reset();
   target_lock = nullptr;
   Cpu& cpu = this_cpu();
-  if (cpu.ready_operation_count == kReadyMax) [[unlikely]] return destroy();
+  if (cpu.ready_operation_count == kReadyMax) [[unlikely]]
+    return destroy();
   claimed_.store(false, std::memory_order_relaxed);
   in_overflow_.store(false, std::memory_order_relaxed);
   next_overflow_ = cpu.ready_operations;
@@ -43,10 +47,12 @@ namespace hati {
 
 // Short for what has no deadline, is out of its target's list already and is not quiet.
 [[gnu::always_inline]] inline void PendingOperation::finish_inline(i64 result, u64 value0, u64 value1) {
-  if (queued() || target_lock != nullptr || (flags_ & kSubmitQuiet) != 0) [[unlikely]] return finish(result, value0, value1);
+  if (queued() || target_lock != nullptr || (flags_ & kSubmitQuiet) != 0) [[unlikely]]
+    return finish(result, value0, value1);
   Thread* waiter = nullptr;
   const bool carried = ring_->finish_inline(*this, result, value0, value1, waiter);
-  if (!carried) [[likely]] release_inline();
+  if (!carried) [[likely]]
+    release_inline();
   if (waiter != nullptr) hand_over_inline(*waiter);
 }
 

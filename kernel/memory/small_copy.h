@@ -11,10 +11,12 @@ namespace hati {
 
 [[gnu::always_inline]] inline u8* AddressSpace::known_bytes(u64 user, u64 bytes, u64 needed) {
   const TableState::Known& known = tables_.known_for(user);
-  if (known.region != user / kLargePageSize || user - kServerBase >= kServerEnd - kServerBase) [[unlikely]] return nullptr;
+  if (known.region != user / kLargePageSize || user - kServerBase >= kServerEnd - kServerBase) [[unlikely]]
+    return nullptr;
   const u64 offset = user % kPageSize;
   const u64 entry = phys_to_virt<volatile u64>(known.table)[level_index(user, 0)];
-  if ((entry & (needed | Pte::Device::kMask)) != needed || offset + bytes > kPageSize) [[unlikely]] return nullptr;
+  if ((entry & (needed | Pte::Device::kMask)) != needed || offset + bytes > kPageSize) [[unlikely]]
+    return nullptr;
   return phys_to_virt<u8>(Pte::frame(entry)) + offset;
 }
 
@@ -30,7 +32,8 @@ namespace hati {
 [[gnu::always_inline]] inline bool AddressSpace::copy_in_small(u64 user, void* to, u64 bytes) {
   Guard guard(lock_);
   const u8* from = known_bytes(user, bytes, Pte::Present::kMask);
-  if (from == nullptr) [[unlikely]] return false;
+  if (from == nullptr) [[unlikely]]
+    return false;
   copy_few(to, from, bytes);
   return true;
 }
@@ -38,7 +41,8 @@ namespace hati {
 [[gnu::always_inline]] inline bool AddressSpace::copy_out_small(u64 user, const void* from, u64 bytes) {
   Guard guard(lock_);
   u8* to = known_bytes(user, bytes, Pte::Present::kMask | Pte::Write::kMask);
-  if (to == nullptr) [[unlikely]] return false;
+  if (to == nullptr) [[unlikely]]
+    return false;
   copy_few(to, from, bytes);
   return true;
 }
