@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Linux's structures and constants of sockets, as far as AF_UNIX needs them. Compared with the real headers by
-// servers/linux/tests/abi_file_test.cpp.
+// servers/linux/tests/abi_test.cpp.
 #pragma once
 
 #include "base/types.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Linux's structures of stat(2), statx(2), statfs(2), getdents64(2), utimensat(2) on x86-64. Compared with the real headers by
-// servers/linux/tests/abi_file_test.cpp.
+// servers/linux/tests/abi_test.cpp.
 #pragma once
 
 #include "base/types.h"
