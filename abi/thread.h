@@ -27,7 +27,13 @@ struct ThreadPage {
   u64 debug_address[4];
   u64 debug_status, debug_control;
 
-  u64 reserved[96];
+  // Written by the supervisor. A supervised thread that loses its processor while the u64 at `watch_address`, in its space, is not 0 (or
+  // cannot be read), or that is about to run on another processor than `watch_cpu`, traps with kInterrupted instead of running on. 0: it
+  // does not watch. A resume that switches directly, on the supervisor's own processor, does not look at watch_cpu.
+  u64 watch_address;
+  u32 watch_cpu, watch_reserved;
+
+  u64 reserved[94];
   u64 extended_size;   // bytes of `extended` in use: the XSAVE area in standard format; constant
   u64 extended_valid;  // 1: `extended` is current. 0: the state is in a processor; Call::kThreadSyncState brings it here
 
@@ -43,7 +49,7 @@ enum class Trap : u32 {
   kNone,
   kCall,         // the syscall instruction; number and arguments are in the registers
   kException,    // value[0] = vector; page faults that the kernel could not resolve are vector 14
-  kInterrupted,  // Call::kThreadInterrupt
+  kInterrupted,  // Call::kThreadInterrupt, or what ThreadPage::watch_address watches for
   kKilled,       // the thread or its address space is being destroyed: the last completion for this thread
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/thread/placement.h"
 
+#include <algorithm>
 #include <bit>
 #include <new>
 
@@ -56,15 +57,22 @@ void notify(u32 cpu) {
   if (cpu != this_cpu().id && (old & CpuScheduler::kReschedule) == 0) arch::send_ipi(cpu, arch::Ipi::kReschedule);
 }
 
-void enqueue(u32 target, Thread& thread) {
+void note_counts(CpuScheduler& cs) HATI_REQUIRES(cs.lock) {
+  cs.fair_queued.store(cs.queue.fair_count(), std::memory_order_relaxed);
+  cs.fifo_queued.store(cs.queue.size() - cs.queue.fair_count(), std::memory_order_relaxed);
+  cs.fair_load.store(cs.queue.fair_weight(), std::memory_order_relaxed);
+}
+
+// `lag`: for a thread that comes from another queue, else nullptr.
+void enqueue(u32 target, Thread& thread, const i64* lag = nullptr) {
   CpuScheduler& cs = scheduler_at(target);
   {
     Guard guard(cs.lock);
     thread.cpu.store(target, std::memory_order_relaxed);
+    if (lag != nullptr) thread.virtual_ns = static_cast<u64>(std::max<i64>(0, static_cast<i64>(cs.queue.least_virtual_ns()) + *lag));
     if (thread.priority == kPriorityFair) cs.queue.place(thread, true);
     cs.queue.push(thread, false);
-    cs.fair_queued.store(cs.queue.fair_count(), std::memory_order_relaxed);
-    cs.fifo_queued.store(cs.queue.size() - cs.queue.fair_count(), std::memory_order_relaxed);
+    note_counts(cs);
   }
   // Pairs with may_go_directly(): either that CPU sees the thread, or we see its lower priority.
   std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -84,8 +92,7 @@ void change_order(Thread& thread, F change) {
       if (queued) cs.queue.remove(thread);
       change();
       if (queued) cs.queue.push(thread, false);
-      cs.fair_queued.store(cs.queue.fair_count(), std::memory_order_relaxed);
-      cs.fifo_queued.store(cs.queue.size() - cs.queue.fair_count(), std::memory_order_relaxed);
+      note_counts(cs);
     }
     return notify(cpu);
   }
@@ -133,14 +140,43 @@ Thread* steal(Cpu& cpu) {
     });
     if (node == nullptr) continue;
     victim.queue.remove(*node);
-    victim.fair_queued.store(victim.queue.fair_count(), std::memory_order_relaxed);
-    victim.fifo_queued.store(victim.queue.size() - victim.queue.fair_count(), std::memory_order_relaxed);
+    note_counts(victim);
     Thread* thread = static_cast<Thread*>(node);
     thread->cpu.store(cpu.id, std::memory_order_relaxed);
     return thread;
   }
   return nullptr;
 }
+
+u32 balance_target(Cpu& cpu, CpuScheduler& cs, Thread& current, const RunNode& next, u64 now) {
+  constexpr u32 kCompared = 16;
+  if (current.priority != kPriorityFair || cpu_count() == 1) return cpu.id;
+  current.share.update(current.user_ns.load(std::memory_order_relaxed), now);
+  if (now - cs.last_balance_ns < kBalanceNs) return cpu.id;
+  u32 target = cpu.id;
+  u64 least = ~u64{0};
+  for (u64 rest = allowed_mask(current) & ~(u64{1} << cpu.id); rest != 0; rest &= rest - 1) {
+    const CpuScheduler& other = scheduler_at(first_of(rest));
+    const u64 load = other.fair_load.load(std::memory_order_relaxed) + other.running_weight.load(std::memory_order_relaxed);
+    if (load >= least) continue;
+    least = load;
+    target = first_of(rest);
+  }
+  if (target == cpu.id) return target;
+  const u64 mine = cs.queue.fair_weight() + current.weight + (next.priority == kPriorityFair ? next.weight : 0);
+  const Balance what = balance(mine, least, current.weight);
+  if (what == Balance::kStay) return cpu.id;
+  const u64 rate = current.share.rate(current.user_ns.load(std::memory_order_relaxed), current.weight, now);
+  const auto has_less = [&](const RunNode& node) {
+    const Thread& other = static_cast<const Thread&>(node);
+    return other.share.rate(other.user_ns.load(std::memory_order_relaxed), other.weight, now) <= rate;
+  };
+  if (what == Balance::kRotate && !(has_less(next) && cs.queue.all_fair(kCompared, has_less))) return cpu.id;
+  cs.last_balance_ns = now;
+  return target;
+}
+
+void give_to(u32 target, Thread& thread, i64 lag) { enqueue(target, thread, &lag); }
 
 void make_runnable(Thread& thread) {
   const u32 target = place(thread);

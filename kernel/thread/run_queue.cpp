@@ -33,6 +33,8 @@ void RunQueue::push(RunNode& node, bool at_front) {
   node.level = node.priority;
   if (node.level == kPriorityFair) {
     fair_.insert(node);
+    node.queued_weight = node.weight;
+    fair_weight_ += node.weight;
     ++fair_count_;
     return;
   }
@@ -52,6 +54,7 @@ void RunQueue::remove(RunNode& node) {
   if (node.level == kPriorityFair) {
     advance(nullptr);
     fair_.erase(fair_.iterator_to(node));
+    fair_weight_ -= node.queued_weight;
     --fair_count_;
     return;
   }

@@ -21,6 +21,7 @@ struct RunNode : boost::intrusive::set_base_hook<boost::intrusive::optimize_size
   u32 priority = kPriorityFair;
   u32 weight = kNiceZeroWeight;
   u64 virtual_ns = 0;  // run time scaled by kNiceZeroWeight / weight
+  u32 queued_weight = 0;  // weight at the time it was queued
   u32 level = 0;       // priority at the time it was queued
   bool queued = false;
 };
@@ -47,8 +48,16 @@ class RunQueue {
 
   u32 size() const { return fair_count_ + fifo_count_; }
   u32 fair_count() const { return fair_count_; }
+  u64 fair_weight() const { return fair_weight_; }  // sum of the weights of the fair nodes
   bool empty() const { return size() == 0; }
   u64 least_virtual_ns() const { return least_virtual_ns_; }
+  // Whether f(node) holds for the first `count` fair nodes.
+  template <class F>
+  bool all_fair(u32 count, F f) const {
+    for (auto it = fair_.begin(); it != fair_.end() && count != 0; ++it, --count)
+      if (!f(*it)) return false;
+    return true;
+  }
   // Calls f(node) from the least to the most urgent until it returns true; that node is returned.
   template <class F>
   RunNode* find_last(F f) {
@@ -69,6 +78,7 @@ class RunQueue {
   boost::intrusive::multiset<RunNode, boost::intrusive::compare<Order>, boost::intrusive::constant_time_size<false>> fair_;
   std::array<boost::intrusive::list<RunNode, boost::intrusive::constant_time_size<false>>, kLevels> fifo_;
   std::array<u64, kLevels / 64> occupied_{};
+  u64 fair_weight_ = 0;
   u64 least_virtual_ns_ = 0;  // never decreases
   u32 fair_count_ = 0, fifo_count_ = 0;
 };

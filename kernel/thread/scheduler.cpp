@@ -80,11 +80,16 @@ bool replaces(const CpuScheduler& cs, const RunNode& first, const Thread& curren
 void update_counts(CpuScheduler& cs) HATI_REQUIRES(cs.lock) {
   cs.fair_queued.store(cs.queue.fair_count(), std::memory_order_relaxed);
   cs.fifo_queued.store(cs.queue.size() - cs.queue.fair_count(), std::memory_order_relaxed);
+  cs.fair_load.store(cs.queue.fair_weight(), std::memory_order_relaxed);
 }
+
+u32 fair_weight_of(const RunNode* node) { return node != nullptr && node->priority == kPriorityFair ? node->weight : 0; }
 
 struct Choice {
   Thread* next = nullptr;      // kRunnable and ours, or the current thread, still kRunning
   Thread* expelled = nullptr;  // the current thread, kRunnable now, must go to another CPU
+  u32 target = 0;              // that CPU, unless the thread may not run here: then it goes where it may
+  i64 lag = 0;                 // its virtual time less this queue's
 };
 
 // The next thread of this CPU's own queue; puts the current one back if it loses.
@@ -104,6 +109,7 @@ Choice choose(Cpu& cpu, CpuScheduler& cs, Thread* current, u64 now) {
   if (current != nullptr && allowed && (first == nullptr || !replaces(cs, *first, *current, now))) {
     if (now >= cs.slice_end_ns || cs.slice_owner != current) start_slice(cs, *current, now);
     cs.running_priority.store(current->priority, std::memory_order_relaxed);
+    cs.running_weight.store(fair_weight_of(current), std::memory_order_relaxed);
     choice.next = current;
     return choice;
   }
@@ -112,14 +118,17 @@ Choice choose(Cpu& cpu, CpuScheduler& cs, Thread* current, u64 now) {
   if (current != nullptr) {
     current->word_.fetch_sub(Thread::kRunning - Thread::kRunnable, std::memory_order_acq_rel);
     add_relaxed(current->preemptions, 1);
-    if (allowed) {
+    choice.target = allowed && first != nullptr && now >= cs.slice_end_ns ? balance_target(cpu, cs, *current, *first, now) : cpu.id;
+    if (allowed && choice.target == cpu.id) {
       cs.queue.push(*current, !cs.yielding && now < cs.slice_end_ns);
     } else {
+      choice.lag = static_cast<i64>(current->virtual_ns - cs.queue.least_virtual_ns());
       choice.expelled = current;
     }
   }
   update_counts(cs);
   cs.running_priority.store(first == nullptr ? 0 : first->priority, std::memory_order_relaxed);
+  cs.running_weight.store(fair_weight_of(first), std::memory_order_relaxed);
   return choice;
 }
 
@@ -142,12 +151,29 @@ void serve_requests(Thread& thread) {
   (trap_ring != nullptr ? *trap_ring : *submitted).complete(completion, thread.overflow);
 }
 
+// Whether a supervised thread that loses the processor wants to hear of it (ThreadPage::watch_address).
+bool watches(Thread& thread) {
+  if (!thread.supervised()) return false;
+  const u64 address = thread.page->watch_address;
+  if (address == 0) return false;
+  const auto word = thread.process().read<u64>(address);
+  return !word || *word != 0;
+}
+
+bool runs_elsewhere_than_watched(const Thread& thread, u32 cpu) {
+  return thread.supervised() && thread.page->watch_address != 0 && thread.page->watch_cpu != cpu;
+}
+
 Thread* choose_and_switch(Cpu& cpu, CpuScheduler& cs, u64 now) {
+  Choice left;  // with the thread that was expelled, which cannot go before this CPU has left it
   for (;;) {
     Thread* current = cpu.current;
     if (current != nullptr && (cs.current_ended || current->state() != Thread::kRunning)) current = nullptr;
     Choice choice = choose(cpu, cs, current, now);
     cs.yielding = false;
+    if (choice.expelled != nullptr) left = choice;
+    // It is in a queue by now, but nobody takes it from there while this CPU has it.
+    if (current != nullptr && choice.next != current && watches(*current)) current->word_.fetch_or(Thread::kInterrupt, std::memory_order_acq_rel);
     if (choice.next == current && current != nullptr) {
       program_timer(cpu, cs, current, now);
       return switch_to(cpu, cs, current);
@@ -157,6 +183,7 @@ Thread* choose_and_switch(Cpu& cpu, CpuScheduler& cs, u64 now) {
       make_runnable(*next);
       continue;
     }
+    if (next != nullptr && runs_elsewhere_than_watched(*next, cpu.id)) next->word_.fetch_or(Thread::kInterrupt, std::memory_order_acq_rel);
     if (next != nullptr && (next->word_.fetch_add(Thread::kRunning - Thread::kRunnable, std::memory_order_acq_rel) & kRequests) != 0) {
       serve_requests(*next);
       continue;
@@ -169,7 +196,7 @@ Thread* choose_and_switch(Cpu& cpu, CpuScheduler& cs, u64 now) {
     program_timer(cpu, cs, next, now);
     switch_to(cpu, cs, next);
     note_idle(cpu.id, next == nullptr);
-    if (choice.expelled != nullptr) make_runnable(*choice.expelled);
+    if (left.expelled != nullptr) left.target != cpu.id ? give_to(left.target, *left.expelled, left.lag) : make_runnable(*left.expelled);
     if (cs.fair_queued.load(std::memory_order_relaxed) != 0 && now - cs.last_push_ns > kInviteNs) {
       cs.last_push_ns = now;
       invite_idle_cpu(cpu.id);
@@ -229,6 +256,7 @@ Thread* switch_away_slowly(Cpu& cpu, CpuScheduler& cs, Thread* candidate, u64 no
 void start_direct_slice(Cpu& cpu, CpuScheduler& cs, Thread& thread, u64 now) {
   if (cs.slice_owner != &thread || now >= cs.slice_end_ns) {
     start_slice(cs, thread, now);
+    cs.running_weight.store(fair_weight_of(&thread), std::memory_order_relaxed);
     if (thread.priority == kPriorityFair) {
       Guard guard(cs.lock);
       cs.queue.place(thread, true);  // one that slept must not bring a claim to all the time it missed

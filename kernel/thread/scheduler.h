@@ -36,12 +36,15 @@ struct CpuScheduler {
   u64 online_since_ns = 0;        // constant
   std::atomic<u64> last_ns{0};    // up to when time is accounted; read by others
   u64 armed_ns = kNever;          // what the hardware timer is set to
+  u64 last_balance_ns = 0;        // when a thread was last given to another busy CPU
   u64 last_push_ns = 0;           // when an idle CPU was last invited to steal
   TimerQueue timers;              // any CPU
 
   Spinlock lock;
   RunQueue queue HATI_GUARDED_BY(lock);
   std::atomic<u32> fair_queued{0}, fifo_queued{0};  // copies of the counts, written under the lock, for looks without it
+  std::atomic<u64> fair_load{0};                    // sum of the weights in the queue, for others
+  std::atomic<u32> running_weight{0};               // of the thread that runs, if it is a fair one. A hint: direct switches leave it alone
   std::atomic<u32> running_priority{0};             // at most this is preempted without an interrupt; never below the truth for long
   std::atomic<u64> idle_ns{0}, switches{0};
 };

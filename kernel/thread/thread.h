@@ -16,6 +16,7 @@
 #include "kernel/ipc/pending.h"
 #include "kernel/memory/shootdown.h"
 #include "kernel/object/object.h"
+#include "kernel/thread/balance.h"
 #include "kernel/thread/run_queue.h"
 #include "kernel/thread/timer.h"
 
@@ -128,6 +129,7 @@ class Thread final : public Object, public arch::ThreadContext, public RunNode, 
   PendingOperation overflow{this};  // carries the completion of a trap while the ring is full
   i32 nice = 0;
   u64 time_slice_ns = 0;
+  RecentShare share;  // by the CPU that has the thread, with its scheduler's lock
   std::atomic<u64> user_ns{0};
   std::atomic<u64> switches{0}, preemptions{0};
 
