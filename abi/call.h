@@ -41,7 +41,7 @@ enum class Call : u64 {
   kSpaceInfo,           // (space, SpaceInfo*)
   kSpaceTerminate,      // (space, exit code) kills its threads, closes its handles, unmaps all
   kSpaceSetTrapRing,    // (ring, cpu) the caller's process supervises: traps that happen on that CPU complete into that ring
-  kSpaceSetLimit,       // (space, SpaceLimit, value) bytes of address space / of resident anonymous memory
+  kSpaceSetLimit,       // (space, SpaceLimit, value) nobody raises the kKernel limits of itself: kNoRight
 
   kCopy,                // (destination, address, source, address, bytes) -> bytes copied; handles: AddressSpace, Memory, or kOwnSpace.
                         // Stops early at a bad address: fewer bytes; none: kBadAddress (or kAccess, kNoMemory).
@@ -84,8 +84,11 @@ enum class Call : u64 {
   kSpaceInspect,        // (space, address, buffer*, bytes, SpaceInspect) -> bytes moved, at most kSpaceInspectMax. A debugger's copy: the protection of the
                         // mappings does not matter, but what is shared and not writable stays as it is (kAccess). A page that is written to becomes the
                         // space's own. Stops early as kCopy does. kManage
+  kSpaceResidency,      // (space, address, u8*, pages <= kResidencyPagesMax) -> pages told, up to the first hole; 1: the page is in memory,
+                        // here or in the mapping's memory object. kInspect; kBadAddress: a hole at `address`
   kEnd,
 };
+inline constexpr u64 kResidencyPagesMax = 512;
 inline constexpr u64 kCallCount = static_cast<u64>(Call::kEnd) - kCallBase;
 
 inline constexpr u32 kLogLineMax = 1024;
@@ -194,7 +197,12 @@ struct SpaceInfo {
 enum class SpaceInspect : u32 { kRead, kWrite };
 inline constexpr u64 kSpaceInspectMax = 64 * 1024;
 
-enum class SpaceLimit : u32 { kVirtual, kResident };
+enum class SpaceLimit : u32 {
+  kVirtual,
+  kResident,
+  kKernelBytes,    // kernel memory: objects, tables, mappings, messages, pages of Memory objects. Begins as a quarter of memory
+  kKernelObjects,  // objects that handles name. What a process uses counts against those that made it, too
+};
 enum class PopulateFlags : u32 { kRead = 0, kWrite = 1 };
 
 enum class MemoryFlags : u32 { kNone = 0 };

@@ -74,6 +74,9 @@ inline Result<void> space_populate(Handle space, u64 address, u64 bytes, Populat
 }
 inline Result<void> space_info(Handle space, SpaceInfo& info) { return invoke<void>(Call::kSpaceInfo, space, &info); }
 inline Result<void> space_terminate(Handle space, i32 code) { return invoke<void>(Call::kSpaceTerminate, space, static_cast<u32>(code)); }
+inline Result<u64> space_residency(Handle space, u64 address, u8* pages, u64 count) {
+  return invoke<u64>(Call::kSpaceResidency, space, address, pages, count);
+}
 inline Result<void> space_read_crash(Handle space, CrashReport& report) { return invoke<void>(Call::kSpaceReadCrash, space, &report); }
 // Bytes moved, which may be fewer than asked for.
 inline Result<usize> space_inspect(Handle space, u64 address, void* buffer, usize bytes, SpaceInspect what) {

@@ -33,6 +33,14 @@ struct Caller {
   Result<> check_resource(Handle handle, Rights needed);
   // The handle of a new object; if it cannot be made the object is torn down as after a close.
   Result<u64> publish(Ref<Object> object, Rights rights = Rights::kAll);
+  // Makes an object at the caller's expense and publishes it. Fails as T::create(), publish(), Quota::charge().
+  template <class T, class... Args>
+  Result<u64> create(Args&&... args) {
+    Charge charge = TRY(Charge::make(process.quota(), sizeof(T), 1));
+    Ref<T> object = TRY(T::create(std::forward<Args>(args)...));
+    object->charge_to(std::move(charge));
+    return publish(std::move(object));
+  }
 };
 
 // User memory as an argument, with its direction. Copied once, checked afterwards.

@@ -16,7 +16,7 @@ Result<u64> call_ring_create(Caller& caller, UserInOut<RingRequest> user_request
 }
 
 Result<> call_channel_create(Caller& caller, UserOut<std::array<Handle, 2>> out) {
-  auto pair = TRY(Channel::create());
+  auto pair = TRY(Channel::create(caller.process.quota()));
   HandleTable& table = caller.process.handles();
   std::array<Handle, 2> ends{};
   ends[0] = TRY(table.insert(HandleValue(std::move(pair.first), Rights::kAll)));
@@ -36,13 +36,13 @@ Result<> call_channel_reply(Caller& caller, Handle channel, u64 transaction, u64
   return TRY(caller.get<Channel>(channel, Rights::kWrite))->reply(caller.process, transaction, bytes, byte_count, handles, handle_count);
 }
 
-Result<u64> call_event_create(Caller& caller) { return caller.publish(TRY(Event::create())); }
+Result<u64> call_event_create(Caller& caller) { return caller.create<Event>(); }
 
 Result<> call_event_signal(Caller& caller, Handle event, u64 count) { return TRY(caller.get<Event>(event, Rights::kWrite))->signal(count); }
 
 Result<u64> call_interrupt_create(Caller& caller, Handle resource, u32 gsi, InterruptFlags flags) {
   TRY(caller.check_resource(resource, Rights::kManage));
-  return caller.publish(TRY(Interrupt::create(gsi, flags)));
+  return caller.create<Interrupt>(gsi, flags);
 }
 
 Result<> call_interrupt_acknowledge(Caller& caller, Handle interrupt) {
@@ -52,7 +52,7 @@ Result<> call_interrupt_acknowledge(Caller& caller, Handle interrupt) {
 
 Result<u64> call_port_range_create(Caller& caller, Handle resource, u64 first, u64 count) {
   TRY(caller.check_resource(resource, Rights::kManage));
-  return caller.publish(TRY(PortRange::create(first, count)));
+  return caller.create<PortRange>(first, count);
 }
 
 Result<u64> call_port_read(Caller& caller, Handle range, u64 offset, u64 width) {

@@ -80,7 +80,12 @@ Result<> call_space_set_trap_ring(Caller& caller, Handle ring_handle, u32 cpu) {
 }
 
 Result<> call_space_set_limit(Caller& caller, Handle space, SpaceLimit limit, u64 value) {
-  return TRY(caller.get_space(space, Rights::kManage))->set_limit(limit, value);
+  const auto target = TRY(caller.get_space(space, Rights::kManage));
+  const Quota& quota = *target->quota();
+  const bool raises = (limit == SpaceLimit::kKernelBytes && value > quota.byte_limit()) ||
+                      (limit == SpaceLimit::kKernelObjects && value > quota.object_limit());
+  if (raises && target.get() == &caller.process) return fail(Error::kNoRight);
+  return target->set_limit(limit, value);
 }
 
 Result<> call_space_read_crash(Caller& caller, Handle space, UserOut<CrashReport> out) {
@@ -94,6 +99,15 @@ Result<u64> call_space_inspect(Caller& caller, Handle space, u64 address, u64 bu
   if (what != SpaceInspect::kRead && what != SpaceInspect::kWrite) return fail(Error::kInvalidArgument);
   const auto target = TRY(caller.get_space(space, Rights::kManage));
   return target->inspect(address, bytes, caller.process, buffer, what == SpaceInspect::kWrite);
+}
+
+Result<u64> call_space_residency(Caller& caller, Handle space, u64 address, u64 pages, u64 count) {
+  if (count == 0 || count > kResidencyPagesMax) return fail(Error::kInvalidArgument);
+  const auto target = TRY(caller.get_space(space, Rights::kInspect));
+  std::array<u8, kResidencyPagesMax> present;
+  const u64 told = TRY(target->residency(address, std::span{present}.first(count)));
+  TRY(caller.process.copy_out(pages, present.data(), told));
+  return told;
 }
 
 Result<u64> call_copy(Caller& caller, Handle to, u64 to_address, Handle from, u64 from_address, u64 bytes) {

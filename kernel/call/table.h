@@ -42,6 +42,7 @@ Result<> call_space_set_trap_ring(Caller&, Handle ring, u32 cpu);
 Result<> call_space_set_limit(Caller&, Handle space, SpaceLimit limit, u64 value);
 Result<> call_space_read_crash(Caller&, Handle space, UserOut<CrashReport> out);
 Result<u64> call_space_inspect(Caller&, Handle space, u64 address, u64 buffer, u64 bytes, SpaceInspect what);
+Result<u64> call_space_residency(Caller&, Handle space, u64 address, u64 pages, u64 count);
 Result<u64> call_copy(Caller&, Handle to, u64 to_address, Handle from, u64 from_address, u64 bytes);
 Result<u64> call_compare_exchange(Caller&, Handle space, u64 address, u32 expected, u32 desired);
 // memory.cpp
@@ -93,7 +94,7 @@ inline constexpr std::array<CallEntry, kCallCount> kCallTable = {{
     HATI_CALL(call_ring_create), {"call_ring_enter", nullptr},
     HATI_CALL(call_channel_create), HATI_CALL(call_channel_reply), HATI_CALL(call_event_create), HATI_CALL(call_event_signal),
     HATI_CALL(call_interrupt_create), HATI_CALL(call_interrupt_acknowledge), HATI_CALL(call_port_range_create), HATI_CALL(call_port_read),
-    HATI_CALL(call_port_write), HATI_CALL(call_space_read_crash), HATI_CALL(call_space_inspect),
+    HATI_CALL(call_port_write), HATI_CALL(call_space_read_crash), HATI_CALL(call_space_inspect), HATI_CALL(call_space_residency),
 }};
 #undef HATI_CALL
 
@@ -109,7 +110,7 @@ static_assert(stands_at(Call::kCopy, "call_copy") && stands_at(Call::kMemorySeek
 static_assert(stands_at(Call::kThreadCreate, "call_thread_create") && stands_at(Call::kThreadYield, "call_thread_yield"));
 static_assert(stands_at(Call::kRingEnter, "call_ring_enter") && stands_at(Call::kEventSignal, "call_event_signal"));
 static_assert(stands_at(Call::kPortWrite, "call_port_write") && stands_at(Call::kSpaceReadCrash, "call_space_read_crash"));
-static_assert(stands_at(Call::kSpaceInspect, "call_space_inspect"));
+static_assert(stands_at(Call::kSpaceInspect, "call_space_inspect") && stands_at(Call::kSpaceResidency, "call_space_residency"));
 
 // Every call of a native thread but kRingEnter: carries the call out and gives the thread to leave the kernel with.
 Thread* dispatch_call(Cpu& cpu, Thread& thread);

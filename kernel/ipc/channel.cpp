@@ -91,10 +91,15 @@ void ChannelCore::pump(u32 side) {
   }
 }
 
-Result<Channel::Pair> Channel::create() {
+Result<Channel::Pair> Channel::create(const Ref<Quota>& quota) {
+  constexpr u64 kEndBytes = sizeof(Channel) + sizeof(ChannelCore);  // the core lives as long as either end
+  Charge first_charge = TRY(Charge::make(quota, kEndBytes, 1));
+  Charge second_charge = TRY(Charge::make(quota, kEndBytes, 1));
   Ref<ChannelCore> core = TRY(core_cache.make());
   Ref<Channel> first = TRY(channel_cache.make(core, 0u));
   Ref<Channel> second = TRY(channel_cache.make(core, 1u));
+  first->charge_to(std::move(first_charge));
+  second->charge_to(std::move(second_charge));
   return Pair{std::move(first), std::move(second)};
 }
 
@@ -109,12 +114,12 @@ Result<> Channel::retry(PendingOperation& receiver, std::span<const u8> bytes, u
     return {};
   }
   receiver.finish(delivered.error());
-  return queue_again(bytes, transaction);
+  return queue_again(space_of(receiver), bytes, transaction);
 }
 
 // A message whose receiver's buffer turned out to be bad: it waits for the next one.
-Result<> Channel::queue_again(std::span<const u8> bytes, u64 transaction) {
-  auto message = Message::make(bytes);
+Result<> Channel::queue_again(Process& process, std::span<const u8> bytes, u64 transaction) {
+  auto message = Message::make(process, bytes);
   if (!message) {
     if (transaction == 0) return fail(message.error());
     if (PendingOperation* operation = take_own_call(transaction)) operation->finish(message.error());
@@ -133,7 +138,7 @@ Result<> Channel::transmit(Ring& ring, Process& process, const Submission& submi
   const auto& args = submission.args;
   if (is_inline(submission)) {
     const std::span bytes(reinterpret_cast<const u8*>(&args[0]), args[2]);
-    return transmit(ring, process, submission, TRY(Message::make(bytes)), call);
+    return transmit(ring, process, submission, TRY(Message::make(process, bytes)), call);
   }
   if (args[1] > kMessageBytesMax || args[3] > kMessageHandlesMax) return fail(Error::kTooBig);
   return transmit(ring, process, submission, TRY(Message::make(process, args[0], args[1], args[2], args[3], core_->ends[0], core_->ends[1])), call);

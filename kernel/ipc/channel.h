@@ -60,7 +60,8 @@ class Channel final : public Object {
   struct Pair {
     Ref<Channel> first, second;
   };
-  static Result<Pair> create();
+  // Each end is charged to `quota` with its half of what joins them.
+  static Result<Pair> create(const Ref<Quota>& quota);
 
   // The operations; arguments as in abi/ring.h. `call`: a reply is wanted.
   template <bool kCall>
@@ -93,7 +94,7 @@ class Channel final : public Object {
   Result<> transmit(Ring& ring, Process& process, const Submission& submission, MessagePointer message, bool call);
   Result<> reply_small(Process& process, u64 transaction, u64 address, u64 bytes);
   Result<> retry(PendingOperation& receiver, std::span<const u8> bytes, u64 transaction);
-  Result<> queue_again(std::span<const u8> bytes, u64 transaction);
+  Result<> queue_again(Process& process, std::span<const u8> bytes, u64 transaction);
   Queued queue(MessagePointer& message, PendingOperation& operation, bool call) HATI_EXCLUDES(core_->lock);
   u64 register_call(PendingOperation& operation, Side& side) HATI_REQUIRES(core_->lock);
   u64 register_call_inline(PendingOperation& operation, Side& side) HATI_REQUIRES(core_->lock);

@@ -12,12 +12,19 @@ constinit ObjectCache<Message> message_cache;
 
 void MessageDeleter::operator()(Message* message) const { message_cache.destroy(message); }
 
+Result<MessagePointer> Message::make_empty(Process& sender, u64 bytes) {
+  Charge charge = TRY(Charge::make(sender.quota(), sizeof(Message) + bytes, 0));
+  MessagePointer message{TRY(message_cache.construct())};
+  message->charge_ = std::move(charge);
+  message->data_ = TRY(KernelBuffer::allocate(bytes));
+  message->byte_count_ = static_cast<u32>(bytes);
+  return message;
+}
+
 Result<MessagePointer> Message::make(Process& sender, u64 bytes_address, u64 bytes, u64 handles_address, u64 handles, const Object* forbidden_a,
                                      const Object* forbidden_b) {
   if (bytes > kMessageBytesMax || handles > kMessageHandlesMax) return fail(Error::kTooBig);
-  MessagePointer message{TRY(message_cache.construct())};
-  message->data_ = TRY(KernelBuffer::allocate(bytes));
-  message->byte_count_ = static_cast<u32>(bytes);
+  MessagePointer message = TRY(make_empty(sender, bytes));
   if (bytes != 0) TRY(sender.copy_in(bytes_address, message->data_.data(), bytes));
   if (handles != 0) {
     std::array<Handle, kMessageHandlesMax> numbers{};
@@ -27,10 +34,8 @@ Result<MessagePointer> Message::make(Process& sender, u64 bytes_address, u64 byt
   return message;
 }
 
-Result<MessagePointer> Message::make(std::span<const u8> bytes) {
-  MessagePointer message{TRY(message_cache.construct())};
-  message->data_ = TRY(KernelBuffer::allocate(bytes.size()));
-  message->byte_count_ = static_cast<u32>(bytes.size());
+Result<MessagePointer> Message::make(Process& sender, std::span<const u8> bytes) {
+  MessagePointer message = TRY(make_empty(sender, bytes.size()));
   std::copy(bytes.begin(), bytes.end(), message->data_.data());
   return message;
 }

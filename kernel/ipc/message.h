@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A message on its way: bytes, handles (moved out of the sender's table, owned by the message) and the transaction that a reply names.
+// A message on its way, charged to its sender: bytes, handles (moved out of the sender's table, owned by the message) and the transaction that a reply names.
 #pragma once
 
 #include <array>
@@ -7,6 +7,7 @@
 
 #include "kernel/ipc/pending.h"
 #include "kernel/memory/heap.h"
+#include "kernel/memory/quota.h"
 #include "kernel/object/handle_table.h"
 
 namespace hati {
@@ -22,7 +23,7 @@ class Message : public boost::intrusive::list_base_hook<> {
                                      const Object* forbidden_b);
 
   // Bytes that are in the kernel already.
-  static Result<MessagePointer> make(std::span<const u8> bytes);
+  static Result<MessagePointer> make(Process& sender, std::span<const u8> bytes);
 
   u32 bytes() const { return byte_count_; }
   u32 handles() const { return handle_count_; }
@@ -35,7 +36,10 @@ class Message : public boost::intrusive::list_base_hook<> {
  private:
   Result<> take_handles(Process& sender, std::span<const Handle> numbers, const Object* forbidden_a, const Object* forbidden_b);
 
+  static Result<MessagePointer> make_empty(Process& sender, u64 bytes);
+
   KernelBuffer data_;
+  Charge charge_;
   u32 byte_count_ = 0, handle_count_ = 0;
   std::array<HandleValue, kMessageHandlesMax> handles_;
 };

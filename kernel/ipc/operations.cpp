@@ -79,10 +79,10 @@ void start_operation(Ring& ring, Thread& thread, const Submission& submission) {
   const auto number = static_cast<usize>(submission.operation);
   Result<> started = fail(Error::kUnknownCall);
   if (number < kStarters.size()) [[likely]] {
-    if (ring.too_many_operations() && submission.operation != Operation::kCancel) [[unlikely]] {
-      started = fail(Error::kNoSpace);
-    } else if (!flags_allowed(submission.operation, submission.flags)) [[unlikely]] {
+    if (!flags_allowed(submission.operation, submission.flags)) [[unlikely]] {
       started = fail(Error::kInvalidArgument);
+    } else if (auto room = ring.reserve_operation(); !room && submission.operation != Operation::kCancel) [[unlikely]] {
+      started = fail(room.error());
     } else {
       started = kStarters[number](ring, thread, submission);
     }

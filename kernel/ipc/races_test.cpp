@@ -130,7 +130,7 @@ TEST_F(Races, TimeoutAgainstCancelAgainstClose) {
 TEST_F(Races, ReplyAgainstCancelAgainstPeerClosing) {
   for (u32 round = 0; round < kRounds; ++round) {
     Side client, server;
-    auto pair = *Channel::create();
+    auto pair = *Channel::create(nullptr);
     const Handle near = *client.process->handles().insert(HandleValue(pair.first, Rights::kAll));
     const Handle far = *server.process->handles().insert(HandleValue(pair.second, Rights::kAll));
     ASSERT_TRUE(client.process->write<u64>(kBuffers, 0x1234));
@@ -159,7 +159,7 @@ TEST_F(Races, ReplyAgainstCancelAgainstPeerClosing) {
 TEST_F(Races, InlineReplyAgainstCancelAgainstPeerClosing) {
   for (u32 round = 0; round < kRounds; ++round) {
     Side client, server;
-    auto pair = *Channel::create();
+    auto pair = *Channel::create(nullptr);
     const Handle near = *client.process->handles().insert(HandleValue(pair.first, Rights::kAll));
     const Handle far = *server.process->handles().insert(HandleValue(pair.second, Rights::kAll));
     const u64 nothing[6] = {}, request[6] = {0x1234, 0x5678, 12};
@@ -190,7 +190,7 @@ TEST_F(Races, InlineReplyAgainstCancelAgainstPeerClosing) {
 
 TEST_F(Races, EntriesAndBuffersMeet) {
   Side client, server;
-  auto pair = *Channel::create();
+  auto pair = *Channel::create(nullptr);
   const Handle near = *client.process->handles().insert(HandleValue(pair.first, Rights::kAll));
   const Handle far = *server.process->handles().insert(HandleValue(pair.second, Rights::kAll));
   ASSERT_TRUE(client.process->write<u64>(kBuffers, 0xabcd));
@@ -233,7 +233,7 @@ TEST_F(Races, EntriesAndBuffersMeet) {
 
 TEST_F(Races, SendersAgainstReceiversLoseNothing) {
   Side client(1024), server(1024);
-  auto pair = *Channel::create();
+  auto pair = *Channel::create(nullptr);
   const Handle near = *client.process->handles().insert(HandleValue(pair.first, Rights::kAll));
   const Handle far = *server.process->handles().insert(HandleValue(pair.second, Rights::kAll));
   constexpr u64 kMessages = 500;
@@ -263,7 +263,7 @@ TEST_F(Races, HandlesInMessagesAreNeitherLostNorDoubled) {
     const auto event = *Event::create();
     {
       Side client, server;
-      auto pair = *Channel::create();
+      auto pair = *Channel::create(nullptr);
       const Handle near = *client.process->handles().insert(HandleValue(pair.first, Rights::kAll));
       const Handle far = *server.process->handles().insert(HandleValue(pair.second, Rights::kAll));
       pair = {};
@@ -306,6 +306,39 @@ TEST_F(Races, FutexWaitersAgainstWakes) {
   }
   EXPECT_EQ(waits, 200u);
   EXPECT_EQ(woken, 200u);
+}
+
+// What a process makes is charged to it, and given back when the last of it is gone.
+TEST_F(Races, MessagesAndOperationsAreChargedToTheirMaker) {
+  Side side(64);
+  Quota& quota = *side.process->quota();
+  const u64 before = quota.bytes(), objects = quota.objects();
+  {
+    auto pair = *Channel::create(side.process->quota());
+    EXPECT_EQ(quota.objects(), objects + 2);
+    const Handle near = *side.process->handles().insert(HandleValue(pair.first, Rights::kAll));
+    const Handle far = *side.process->handles().insert(HandleValue(pair.second, Rights::kAll));
+    pair = {};
+    quota.set_byte_limit(quota.bytes() + 10'000);
+    i64 last = 0;
+    u32 sent = 0;
+    while (last >= 0 && sent < 50) {
+      side.start(Operation::kChannelSend, near, ++sent, {kBuffers, 1000, 0, 0});
+      last = side.take().at(sent)[0].result;
+    }
+    EXPECT_EQ(last, -static_cast<i64>(Error::kNoMemory));
+    EXPECT_GT(sent, 3u);
+    EXPECT_LT(sent, 11u);
+    ASSERT_TRUE(side.process->handles().close(near));
+    ASSERT_TRUE(side.process->handles().close(far));
+  }
+  quota.set_byte_limit(quota.bytes());
+  for (u64 i = 0; i < 100; ++i) side.start(Operation::kTimeout, 0, i, {kNever - 1});
+  u64 refused = 0;
+  for (const auto& [user_data, list] : side.take()) refused += list[0].result == -static_cast<i64>(Error::kNoMemory);
+  EXPECT_GT(refused, 0u);
+  EXPECT_GT(quota.bytes(), before);
+  side.ring->close();
 }
 
 TEST_F(Races, OverflowKeepsEveryCompletionInOrder) {

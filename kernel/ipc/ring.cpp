@@ -23,9 +23,9 @@ constexpr i64 kBadIndex = raw(Error::kInvalidArgument);
 }  // namespace
 
 Ring::Ring(Process& owner, Ref<Memory> memory, RingQueues queues)
-    : Object(kType), owner_(&owner), memory_(std::move(memory)), queues_(queues) {}
+    : Object(kType), owner_(&owner), memory_(std::move(memory)), quota_(owner.quota()), queues_(queues) {}
 
-Ring::~Ring() = default;
+Ring::~Ring() { quota_->uncharge(operations_charged_.load(std::memory_order_relaxed) * sizeof(PendingOperation)); }
 
 void Ring::release_storage() { ring_cache.destroy(this); }
 
@@ -33,7 +33,9 @@ Result<Ref<Ring>> Ring::create(Process& owner, RingRequest& request) {
   const u64 bytes = TRY(RingQueues::bytes_for(request.submit_entries, request.complete_entries));
   auto memory = TRY(Memory::create_contiguous(owner.quota(), bytes));
   RingQueues queues{memory->data<u8>(), request.submit_entries, request.complete_entries};
+  Charge charge = TRY(Charge::make(owner.quota(), sizeof(Ring), 1));
   Ref<Ring> ring = TRY(ring_cache.make(owner, memory, queues));
+  ring->charge_to(std::move(charge));
   MapRequest map{};
   map.bytes = page_ceil(bytes);
   map.protection = Protection::kRead | Protection::kWrite;
@@ -77,7 +79,7 @@ constexpr u32 kResumeWord = static_cast<u32>(Operation::kThreadResume);
   if (word == kResumeWord) [[likely]] {
     queues_.skip();
     started = start_resume(*this, thread, handle, head.user_data);
-  } else if (const InlineStarter start = inline_starter(word); start != nullptr && !too_many_operations()) {
+  } else if (const InlineStarter start = inline_starter(word); start != nullptr && has_room_for_operation()) {
     started = start(*this, thread, handle, head.user_data, queues_.arguments());
     queues_.skip();
   } else {
@@ -254,6 +256,15 @@ void Ring::drop_carrier(PendingOperation& carrier) {
   carrier.in_overflow_.store(false, std::memory_order_release);
   carrier.release();
   if (keeper != nullptr) keeper->unref();
+}
+
+// Many at once, so that an operation costs a comparison. What was charged stays so until the ring is gone.
+Result<> Ring::charge_operations() {
+  constexpr u32 kBatch = 64;
+  if (operations_charged_.load(std::memory_order_relaxed) >= kOperationsMax) return fail(Error::kNoSpace);
+  TRY(quota_->charge(kBatch * sizeof(PendingOperation)));
+  operations_charged_.fetch_add(kBatch, std::memory_order_relaxed);
+  return {};
 }
 
 void Ring::forget_waiter(Thread& thread) {

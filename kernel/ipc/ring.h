@@ -57,7 +57,15 @@ class Ring final : public Object, public ProcessRingHook {
   void close() HATI_EXCLUDES(lock_);
   // So many operations may be in flight that no more are started. Only who consumes submissions adds to them.
   static constexpr u32 kOperationsMax = 1u << 16;
-  bool too_many_operations() const { return operation_count_.load(std::memory_order_relaxed) >= kOperationsMax; }
+  // Room for one more, which is charged to the owner. kNoSpace, kNoMemory.
+  Result<> reserve_operation() {
+    if (has_room_for_operation()) [[likely]] return {};
+    return charge_operations();
+  }
+  // Whether that is free.
+  bool has_room_for_operation() const {
+    return operation_count_.load(std::memory_order_relaxed) < operations_charged_.load(std::memory_order_relaxed);
+  }
   bool closed() const { return closed_.load(std::memory_order_acquire); }
 
   // Links an operation in flight; untrack() follows when it is finished. kTerminated: the ring is closed.
@@ -82,6 +90,7 @@ class Ring final : public Object, public ProcessRingHook {
   void consume_one(Thread& thread);
   i64 wait_for(Thread& thread, u32 wait, u64 deadline_ns, i64 consumed) HATI_EXCLUDES(lock_);
   void drop_overflow() HATI_EXCLUDES(lock_);
+  Result<> charge_operations();
   static void drop_carrier(PendingOperation& carrier);
   Thread* post_trap_slowly(Thread& thread, u64 user_data, i64 trap, u64 detail) HATI_REQUIRES(lock_);
   bool add_slowly(PendingOperation& spare, i64 result, u64 value0, u64 value1) HATI_REQUIRES(lock_);
@@ -94,6 +103,8 @@ class Ring final : public Object, public ProcessRingHook {
   Ref<Memory> memory_;
   std::atomic<bool> closed_{false};
   std::atomic<bool> entered_{false};  // a thread consumes submissions
+  const Ref<Quota> quota_;            // of the owner, for operations in flight
+  std::atomic<u32> operations_charged_{0};
   PendingOperation spare_{this};      // for immediate operations, when the queue fills behind their back
 
   Spinlock lock_;

@@ -18,7 +18,7 @@ constexpr u32 kServerSlot = level_index(kServerBase, kRootLevel);
 }
 
 Result<PhysAddr> TableAccess::allocate() {
-  const PhysAddr table = TRY(frames.allocate(0, flags_ | FrameFlags::kZeroed));
+  const PhysAddr table = TRY(with_charge(state_->quota, kPageSize, [&] { return frames.allocate(0, flags_ | FrameFlags::kZeroed); }));
   frames.page(table).set_state(PageState::kTable);
   state_->bytes += kPageSize;
   return table;
@@ -26,6 +26,7 @@ Result<PhysAddr> TableAccess::allocate() {
 
 void TableAccess::retire(PhysAddr table) {
   state_->bytes -= kPageSize;
+  if (state_->quota != nullptr) state_->quota->uncharge(kPageSize);
   for (TableState::Known& known : state_->known)
     if (known.table == table) known = {};
   batch_->table(table);
@@ -34,7 +35,9 @@ void TableAccess::retire(PhysAddr table) {
 Result<> AddressSpace::initialize(AddressSpace* supervisor) {
   context.root = TRY(root_pool.take(frame_flags()));
   Guard guard(lock_);
-  tables_.bytes = kPageSize;
+  tables_.bytes = kPageSize;  // the root: whoever made the process paid for it
+  tables_.quota = quota_.get();
+  handles_.set_quota(quota_.get());
   u64* root = phys_to_virt<u64>(context.root);
   if (attached()) {
     // The table below must exist before any space shares it, and stays when it is empty.
@@ -58,6 +61,7 @@ AddressSpace::~AddressSpace() {
     const PhysAddr below = Pte::frame(*slot);
     frames.page(context.root).live = 0;
     frames.free_zeroed(below);
+    if (quota_) quota_->uncharge(kPageSize);
   }
   *slot = 0;
   root_pool.give(context.root);
@@ -225,6 +229,8 @@ Result<> AddressSpace::set_limit(SpaceLimit limit, u64 value) {
   switch (limit) {
     case SpaceLimit::kVirtual: virtual_limit_ = value; return {};
     case SpaceLimit::kResident: resident_limit_pages_ = value == ~u64{0} ? value : value >> kPageShift; return {};
+    case SpaceLimit::kKernelBytes: quota_->set_byte_limit(value); return {};
+    case SpaceLimit::kKernelObjects: quota_->set_object_limit(value); return {};
   }
   return fail(Error::kInvalidArgument);
 }

@@ -54,11 +54,12 @@ struct TableState {
   };
   static constexpr u64 kKnown = 4;
   u64 bytes = 0;
+  Quota* quota = nullptr;  // of the space, or none
   std::array<Known, kKnown> known{};
   Known& known_for(u64 address) { return known[address / kLargePageSize % kKnown]; }
 };
 
-// Page-table memory of a space: through the direct map; tables are charged to nobody but counted. The kernel's half and a supervisor's slot
+// Page-table memory of a space: through the direct map, charged to the space's quota. The kernel's half and a supervisor's slot
 // are not counted in Page::live of a root.
 class TableAccess {
  public:
@@ -99,6 +100,8 @@ class AddressSpace : public Object {
   // For deferred teardown: a piece of clear(); true when the space is empty.
   bool teardown_piece() HATI_EXCLUDES(lock_);
   Result<MappingInfo> query(u64 address) HATI_EXCLUDES(lock_);
+  // Which pages from `address` on are in memory, as Call::kSpaceResidency tells it. kInvalidArgument, kBadAddress.
+  Result<u64> residency(u64 address, std::span<u8> pages) HATI_EXCLUDES(lock_);
   Result<> populate(u64 address, u64 bytes, PopulateFlags flags) HATI_EXCLUDES(lock_);
   // All but `threads`.
   SpaceInfo info() HATI_EXCLUDES(lock_);

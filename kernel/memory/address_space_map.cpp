@@ -116,7 +116,7 @@ Result<u64> AddressSpace::find_free(u64 bytes, u64 top) {
 // A new mapping, in no tree yet; with the attributes of `like`.
 Result<Mapping*> AddressSpace::make_mapping(u64 start, u64 end, const Mapping* like) {
   if (mapping_count_ >= kMappingsMax) return fail(Error::kNoMemory);
-  Mapping* mapping = TRY(mapping_cache.construct());
+  Mapping* mapping = TRY(with_charge(quota_.get(), sizeof(Mapping), [] { return mapping_cache.construct(); }));
   mapping->space = this;
   mapping->start = start;
   mapping->end = end;
@@ -148,6 +148,7 @@ void AddressSpace::erase(Mapping& mapping) {
   // The room may serve the next search.
   if (search_from_ != 0 && mapping.end > search_from_) search_from_ = 0;
   mapping_cache.destroy(&mapping);
+  if (quota_) quota_->uncharge(sizeof(Mapping));
 }
 
 Result<> AddressSpace::split_large(u64 address) {

@@ -237,6 +237,55 @@ TEST_F(AddressSpaceTest, LimitsHold) {
   EXPECT_EQ(space_->handle_fault(kBase + 2 * kPageSize, kFaultWrite), FaultResult::kNoMemory);
 }
 
+TEST_F(AddressSpaceTest, TellsWhichPagesAreInMemory) {
+  const auto memory = *Memory::create(nullptr, 4 * kPageSize);
+  ASSERT_TRUE(space_->map(anonymous(kBase, 4 * kPageSize)));
+  ASSERT_TRUE(space_->map(of_memory(kBase + 4 * kPageSize, 3 * kPageSize, kPageSize, MapFlags::kShared), memory));
+  ASSERT_TRUE(space_->write<u64>(kBase + kPageSize, 1));
+  ASSERT_TRUE(space_->write<u64>(kBase + 3 * kPageSize, 1));
+  ASSERT_TRUE(space_->protect(kBase + 3 * kPageSize, kPageSize, Protection::kNone));
+  const u64 word = 1;
+  ASSERT_TRUE(memory->write(2 * kPageSize, &word, sizeof word));  // by somebody else
+  std::vector<u8> pages(9);
+  EXPECT_EQ(*space_->residency(kBase, pages), 7u);
+  EXPECT_EQ(pages, (std::vector<u8>{0, 1, 0, 1, 0, 1, 0, 0, 0}));
+  EXPECT_EQ(*space_->residency(kBase + kPageSize, std::span(pages).first(1)), 1u);
+  EXPECT_EQ(pages[0], 1);
+  EXPECT_EQ(space_->residency(kBase + 7 * kPageSize, pages).error(), Error::kBadAddress);
+  EXPECT_EQ(space_->residency(kBase + 1, pages).error(), Error::kInvalidArgument);
+  EXPECT_EQ(space_->residency(~u64{0} - kPageSize + 1, pages).error(), Error::kInvalidArgument);
+}
+
+TEST_F(AddressSpaceTest, MappingsAndTablesAreChargedToTheQuota) {
+  const auto quota = *Quota::create(16 * kPageSize, 0);
+  {
+    const auto space = TestSpace::make(SpaceFlags::kSupervised, nullptr, quota);
+    EXPECT_EQ(quota->bytes(), 0u);  // the root is charged to who makes the process
+    ASSERT_TRUE(space->map(anonymous(kBase, kPageSize)));
+    EXPECT_EQ(quota->bytes(), sizeof(Mapping));
+    ASSERT_TRUE(space->write<u64>(kBase, 1));
+    EXPECT_EQ(quota->bytes(), sizeof(Mapping) + 3 * kPageSize);
+    // One page here and there needs a table each, until no more is left. What was there still works.
+    u64 tables = 0;
+    FaultResult last = FaultResult::kResolved;
+    for (; last == FaultResult::kResolved && tables < 100; ++tables) {
+      const u64 address = kBase + (tables + 1) * kLargePageSize;
+      ASSERT_TRUE(space->map(anonymous(address, kPageSize)));
+      last = space->handle_fault(address, kFaultWrite);
+    }
+    EXPECT_EQ(last, FaultResult::kNoMemory);
+    EXPECT_LE(tables, 13u);
+    EXPECT_TRUE(space->write<u64>(kBase, 2));
+    u64 maps = 0;
+    while (space->map(anonymous(kBase + kPageSize * (2 * ++maps), kPageSize))) ASSERT_LT(maps, 1000u);
+    EXPECT_LE(quota->bytes(), 16 * kPageSize);
+    EXPECT_EQ(space->map(anonymous(kBase - kLargePageSize, kPageSize)).error(), Error::kNoMemory);
+    ASSERT_TRUE(finish([&] { return space->unmap(kBase, kLargePageSize); }));
+    EXPECT_TRUE(space->map(anonymous(kBase, kPageSize)));
+  }
+  EXPECT_EQ(quota->bytes(), 0u);
+}
+
 TEST_F(AddressSpaceTest, CopiesBetweenSpacesAndObjects) {
   const auto other = TestSpace::make();
   const auto memory = *Memory::create(nullptr, 64 * kPageSize);

@@ -107,6 +107,38 @@ TEST_F(MemoryTest, QuotaHolds) {
   EXPECT_EQ(quota->objects(), 0u);
 }
 
+TEST_F(MemoryTest, QuotasFormATree) {
+  const auto parent = *Quota::create(1000, 10);
+  const auto child = *Quota::create(800, 100, parent);
+  const auto other = *Quota::create(800, 100, parent);
+  EXPECT_TRUE(child->charge(700, 4));
+  EXPECT_EQ(parent->bytes(), 700u);
+  EXPECT_EQ(child->charge(200).error(), Error::kNoMemory);        // its own limit
+  EXPECT_EQ(other->charge(400).error(), Error::kNoMemory);        // the limit above; nothing stays charged
+  EXPECT_EQ(other->charge(100, 7).error(), Error::kNoMemory);
+  EXPECT_EQ(other->bytes() + other->objects(), 0u);
+  EXPECT_EQ(parent->bytes(), 700u);
+  EXPECT_EQ(parent->objects(), 4u);
+  EXPECT_TRUE(other->charge(300, 6));
+  child->set_byte_limit(100);
+  EXPECT_EQ(child->charge(1).error(), Error::kNoMemory);
+  child->uncharge(700, 4);
+  other->uncharge(300, 6);
+  EXPECT_EQ(parent->bytes() + parent->objects(), 0u);
+  Ref<Quota> deepest = parent;
+  for (u32 depth = 1; depth < Quota::kDepthMax; ++depth) deepest = *Quota::create(1, 1, deepest);
+  EXPECT_EQ(Quota::create(1, 1, deepest).error(), Error::kNoSpace);
+}
+
+TEST_F(MemoryTest, ChargesAreGivenBackWhenTheMakingFails) {
+  const auto quota = *Quota::create(100, 1);
+  EXPECT_EQ(with_charge(quota.get(), 60, []() -> Result<u64> { return fail(Error::kIo); }).error(), Error::kIo);
+  EXPECT_EQ(quota->bytes(), 0u);
+  EXPECT_EQ(*with_charge(quota.get(), 60, []() -> Result<u64> { return 1; }), 1u);
+  EXPECT_EQ(with_charge(quota.get(), 60, []() -> Result<u64> { return 1; }).error(), Error::kNoMemory);
+  EXPECT_EQ(quota->bytes(), 60u);
+}
+
 TEST_F(MemoryTest, DevicesAreNotCopied) {
   const auto device = *Memory::create_physical(nullptr, PhysAddr{0xfee0'0000}, kPageSize, CacheMode::kUncached);
   u8 byte;

@@ -16,8 +16,8 @@ HandleTable::~HandleTable() {
     Directory* table = directory.load(std::memory_order_relaxed);
     if (table == nullptr) break;
     for (auto& page : table->pages)
-      if (Page* slots = page.load(std::memory_order_relaxed)) free_kernel_page(slots);
-    free_kernel_page(table);
+      if (Page* slots = page.load(std::memory_order_relaxed)) free_charged_page(slots);
+    free_charged_page(table);
   }
 }
 
@@ -50,16 +50,25 @@ Result<HandleTable::Entry> HandleTable::get_any(Handle handle, Rights needed) {
   return entry;
 }
 
+Result<void*> HandleTable::charged_page() {
+  return with_charge(quota_, kPageSize, [] { return allocate_kernel_page(); });
+}
+
+void HandleTable::free_charged_page(void* page) {
+  free_kernel_page(page);
+  if (quota_ != nullptr) quota_->uncharge(kPageSize);
+}
+
 // One more page of slots, all of them put on the free list.
 Result<> HandleTable::grow() {
   if (capacity_ == kHandlesMax) return fail(Error::kNoSpace);
   auto& directory = directories_[capacity_ / (kSlotsPerPage * kPagesPerDirectory)];
   Directory* table = directory.load(std::memory_order_relaxed);
   if (table == nullptr) {
-    table = new (TRY(allocate_kernel_page())) Directory{};
+    table = new (TRY(charged_page())) Directory{};
     directory.store(table, std::memory_order_release);
   }
-  Page* page = new (TRY(allocate_kernel_page())) Page{};
+  Page* page = new (TRY(charged_page())) Page{};
   for (u32 i = kSlotsPerPage; i-- > 0;) {
     const u32 index = capacity_ + i;
     if (index == 0) continue;  // handle 0 is never valid

@@ -60,11 +60,13 @@ class HandleValue {
 class HandleTable {
  public:
   HandleTable() = default;
+  // Before the first insert(): what the table's pages are charged to. `quota` outlives the table.
+  void set_quota(Quota* quota) { quota_ = quota; }
   ~HandleTable();
   HandleTable(const HandleTable&) = delete;
   HandleTable& operator=(const HandleTable&) = delete;
 
-  // kNoSpace (full or closed), kNoMemory. On failure the value is dropped, as a close would.
+  // kNoSpace (full or closed), kNoMemory (also: the quota). On failure the value is dropped, as a close would.
   Result<Handle> insert(HandleValue value) HATI_EXCLUDES(lock_);
   // kBadHandle.
   Result<> close(Handle handle) HATI_EXCLUDES(lock_);
@@ -143,12 +145,15 @@ class HandleTable {
   // For a locked slot that does not satisfy a get(): the reason. Unlocks it.
   static Error why_not(Slot& slot, Handle handle, ObjectType type);
   Result<> grow() HATI_REQUIRES(lock_);
+  Result<void*> charged_page() HATI_REQUIRES(lock_);
+  void free_charged_page(void* page);
   // Frees a slot that is locked; unlocks it.
   HandleValue empty_slot(Slot& slot, u32 index) HATI_REQUIRES(lock_);
 
   std::array<std::atomic<Directory*>, kDirectories> directories_{};
   std::atomic<u32> count_{0};
   std::atomic<u32> known_epoch_{0};
+  Quota* quota_ = nullptr;
   Spinlock lock_;
   u32 first_free_ HATI_GUARDED_BY(lock_) = 0;  // 0: none
   u32 capacity_ HATI_GUARDED_BY(lock_) = 0;    // slots made so far

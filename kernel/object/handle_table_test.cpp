@@ -70,6 +70,21 @@ TEST_F(HandleTableTest, NoNumberIsAccepted) {
     if (number != 1) EXPECT_FALSE(table.get<First>(static_cast<Handle>(number), Rights::kNone)) << number;
 }
 
+TEST_F(HandleTableTest, PagesAreChargedToTheQuota) {
+  Quota quota(3 * kPageSize, 0, nullptr);
+  {
+    HandleTable table;
+    table.set_quota(&quota);
+    u32 made = 0;
+    Result<Handle> last = 0;
+    while ((last = table.insert(first()))) ASSERT_LT(++made, 1000u);
+    EXPECT_EQ(last.error(), Error::kNoMemory);
+    EXPECT_EQ(made, 511u);  // a directory and two pages, without handle 0
+    EXPECT_EQ(quota.bytes(), 3 * kPageSize);
+  }
+  EXPECT_EQ(quota.bytes(), 0u);
+}
+
 TEST_F(HandleTableTest, TakeMovesTheCount) {
   HandleTable from, to;
   const Handle handle = *from.insert(first(Rights::kTransfer));

@@ -8,6 +8,7 @@
 
 #include "abi/object.h"
 #include "base/ref.h"
+#include "kernel/memory/quota.h"
 
 namespace hati {
 
@@ -22,6 +23,8 @@ class Object : public RefCounted<Object> {
   void remove_handle() {
     if (handles_.fetch_sub(1, std::memory_order_acq_rel) == 1) on_last_handle();
   }
+  // Whose quota the object counts against, until it is destroyed. Once, by whoever made it.
+  void charge_to(Charge charge) { charge_ = std::move(charge); }
   u32 handle_count() const { return handles_.load(std::memory_order_relaxed); }
 
   // Called by the last unref(): hands the object to the deferred list of this CPU, which destroys it at kernel exit.
@@ -37,6 +40,7 @@ class Object : public RefCounted<Object> {
  private:
   friend class DeferredObjects;
   Object* next_dead_ = nullptr;
+  Charge charge_;
 
   const u64 koid_;
   const ObjectType type_;

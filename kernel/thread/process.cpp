@@ -13,9 +13,12 @@ namespace {
 constinit ObjectCache<Process> process_cache;
 constinit ObjectCache<CrashReport> crash_cache;
 
-// A process may use all of memory but not wrap the counters: what is kept back for servers and the kernel protects these.
+// The first process may use all of memory; what is kept back for the kernel protects that. Others begin with a part, until somebody who
+// manages them says otherwise (kSpaceSetLimit).
 constexpr u64 kQuotaBytes = u64{1} << 40;
-constexpr u64 kQuotaObjects = u64{1} << 22;
+constexpr u64 kQuotaObjects = u64{1} << 40;
+constexpr u64 kQuotaPart = 4;
+constexpr u64 kQuotaObjectsDefault = 1 << 16;
 
 }  // namespace
 
@@ -53,10 +56,14 @@ Result<Ref<Process>> Process::create(SpaceFlags flags, Process* creator) {
   const bool supervised = has(flags, SpaceFlags::kSupervised), attached = has(flags, SpaceFlags::kAttached);
   if ((flags & ~(SpaceFlags::kSupervised | SpaceFlags::kAttached)) != SpaceFlags::kNone || (supervised && attached))
     return fail(Error::kInvalidArgument);
-  auto quota = TRY(Quota::create(kQuotaBytes, kQuotaObjects));
+  const bool first = creator == nullptr;
+  Ref<Quota> above = first ? nullptr : creator->quota();
+  Charge charge = TRY(Charge::make(above, sizeof(Process) + sizeof(Quota) + kPageSize, 1));  // with the root table
+  auto quota = TRY(Quota::create(first ? kQuotaBytes : frames.total_bytes() / kQuotaPart, first ? kQuotaObjects : kQuotaObjectsDefault, above));
   Ref<Process> supervisor;
   if (supervised) supervisor = Ref<Process>(*creator);
   Ref<Process> process = TRY(process_cache.make(flags, std::move(quota), supervisor));
+  process->charge_to(std::move(charge));
   TRY(process->initialize(supervisor.get()));
   return process;
 }

@@ -31,7 +31,9 @@ Result<Ref<Thread>> Thread::create(Process& process, ThreadRequest& request, con
   const u32 limit = creator == nullptr ? kPriorityDriver : std::max<u32>(creator->priority, kPriorityFair);
   if (request.priority > limit) return fail(Error::kInvalidArgument);
   auto memory = TRY(Memory::create_contiguous(process.quota(), kPageSize));
+  Charge charge = TRY(Charge::make(process.quota(), sizeof(Thread), 1));
   Ref<Thread> thread = TRY(thread_cache.make(process, memory));
+  thread->charge_to(std::move(charge));
   thread->priority = request.priority;
   arch::fpu_init(*thread->page);
   arch::init_page(*thread->page, request.entry, request.stack, request.argument);

@@ -46,6 +46,8 @@ class Server {
   Result<void> add_own_handles(std::vector<Gift>& gifts);
   Result<void> add_device_handles(std::vector<Gift>& gifts);
   Result<LoadedProcess> start(const std::vector<Gift>& gifts);
+  Result<void> set_limits(const LoadedProcess& process) const;
+  Task<void> kill_on_order(const LoadedProcess& process);
   Task<Result<SpaceEnded>> run_once();
   void report(const LoadedProcess& process, const SpaceEnded& ended) const;
   bool may_restart();
@@ -56,6 +58,9 @@ class Server {
   std::vector<std::byte> kept_image_;
   SymbolTable symbols_;
   bool wants_boot_image_ = false;
+  Memory state_;                          // of spec_.state_bytes, from the first start on
+  u32 ordered_kills_ = 0;                 // carried out so far
+  bool killed_on_order_ = false;
   std::vector<u64> starts_ns_;            // recent ones, for the restart limit
 };
 

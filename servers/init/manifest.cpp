@@ -12,6 +12,9 @@ namespace hati::init {
 
 namespace {
 
+constexpr u32 kObjectsMax = 1u << 24;
+constexpr u32 kStateMax = 1u << 24;
+
 // The first error found while reading a server's table; later ones are not recorded.
 class Reader {
  public:
@@ -31,6 +34,13 @@ class Reader {
     if (node == nullptr) return;
     if (auto value = node->value_exact<bool>()) out = *value;
     else complain(key, "must be true or false");
+  }
+  void number(std::string_view key, u32& out, u32 least, u32 most) {
+    const toml::node* node = take(key);
+    if (node == nullptr) return;
+    const auto value = node->value_exact<i64>();
+    if (value && *value >= least && *value <= most) out = static_cast<u32>(*value);
+    else complain(key, "must be a number from " + std::to_string(least) + " to " + std::to_string(most));
   }
   void texts(std::string_view key, std::vector<std::string>& out) {
     each(key, [&](const toml::node& node) {
@@ -95,6 +105,7 @@ void read_interrupt(const toml::node& node, Reader& reader, ServerSpec& spec, st
 
 ServerSpec read_server(const toml::table& table, std::string& error) {
   ServerSpec spec;
+  u32 state_bytes = 0;
   Reader reader(table, error);
   reader.text("name", spec.name, true);
   reader.text("path", spec.path, true);
@@ -112,6 +123,10 @@ ServerSpec read_server(const toml::table& table, std::string& error) {
   reader.choice<u32>("priority", spec.priority, {{"fair", kPriorityFair}, {"server", kPriorityServer}, {"driver", kPriorityDriver}});
   reader.choice<Placement>("placement", spec.placement, {{"separate", Placement::kSeparate}, {"attached", Placement::kAttached}, {"auto", Placement::kAuto}});
   reader.choice<Restart>("restart", spec.restart, {{"never", Restart::kNever}, {"always", Restart::kAlways}});
+  reader.number("state_bytes", state_bytes, 0, kStateMax);
+  spec.state_bytes = state_bytes;
+  reader.number("memory_percent", spec.memory_percent, 1, 100);
+  reader.number("objects", spec.objects, 16, kObjectsMax);
   reader.flag("power", spec.power);
   reader.flag("essential", spec.essential);
   reader.finish();
@@ -160,19 +175,41 @@ std::expected<Manifest, ManifestError> parse_manifest(std::string_view text) {
   return manifest;
 }
 
-std::optional<Placement> placement_override(std::string_view command_line, std::string_view name) {
-  const std::string key = "hati." + std::string(name) + "=";
-  std::optional<Placement> result;
+namespace {
+
+// Calls f(value) for each word KEY=value.
+template <class F>
+void for_each_word(std::string_view command_line, std::string_view key, F&& f) {
   while (!command_line.empty()) {
     const auto space = command_line.find(' ');
     std::string_view word = command_line.substr(0, space);
     command_line.remove_prefix(space == std::string_view::npos ? command_line.size() : space + 1);
-    if (!word.starts_with(key)) continue;
-    word.remove_prefix(key.size());
+    if (word.starts_with(key) && word.substr(key.size()).starts_with('=')) f(word.substr(key.size() + 1));
+  }
+}
+
+}  // namespace
+
+std::optional<KillOrder> kill_order(std::string_view command_line, std::string_view name) {
+  std::optional<KillOrder> result;
+  for_each_word(command_line, "hati.kill", [&](std::string_view value) {
+    if (!value.starts_with(name) || !value.substr(name.size()).starts_with(':')) return;
+    value.remove_prefix(name.size() + 1);
+    const auto colon = value.find(':');
+    if (colon == std::string_view::npos) return;
+    const auto after = parse_number(value.substr(0, colon)), count = parse_number(value.substr(colon + 1));
+    if (after && count) result = KillOrder{*after, *count};
+  });
+  return result;
+}
+
+std::optional<Placement> placement_override(std::string_view command_line, std::string_view name) {
+  std::optional<Placement> result;
+  for_each_word(command_line, "hati." + std::string(name), [&](std::string_view word) {
     if (word == "attached") result = Placement::kAttached;
     if (word == "separate") result = Placement::kSeparate;
     if (word == "auto") result = Placement::kAuto;
-  }
+  });
   return result;
 }
 

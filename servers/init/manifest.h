@@ -35,9 +35,12 @@ struct ServerSpec {
   std::vector<InterruptSpec> interrupts;  // handles "interrupt", "interrupt1", …
   std::vector<std::string> offers;      // services; handle "listen"
   std::vector<std::string> connect;     // services; handles by their names
+  u64 state_bytes = 0;                  // handle "state": memory that keeps its contents when the server is started again
   u32 priority = kPriorityServer;
   Placement placement = Placement::kSeparate;
   Restart restart = Restart::kNever;
+  u32 memory_percent = 25;              // of all memory, that the kernel may use for it: objects, tables, messages, pages of Memory objects
+  u32 objects = 65536;                  // kernel objects
   bool power = false;      // may switch the system off
   bool essential = false;  // when it ends, so does the system
 };
@@ -57,5 +60,12 @@ std::optional<PortSpec> parse_ports(std::string_view text);
 
 // The value of `hati.NAME=` on the kernel's command line, if it is a placement; the last one counts.
 std::optional<Placement> placement_override(std::string_view command_line, std::string_view name);
+
+// `hati.kill=NAME:MS:COUNT`, for tests: the server is killed MS after each start, COUNT times. Nothing if there is none for `name`.
+struct KillOrder {
+  u32 after_ms;
+  u32 count;
+};
+std::optional<KillOrder> kill_order(std::string_view command_line, std::string_view name);
 
 }  // namespace hati::init

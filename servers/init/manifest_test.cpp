@@ -21,6 +21,8 @@ name = "linux"
 path = ".hati/servers/linux"
 handles = ["boot-image", "command-line"]
 connect = ["console"]
+memory_percent = 100
+objects = 4194304
 placement = "auto"
 power = true
 essential = true
@@ -43,8 +45,23 @@ TEST(Manifest, ReadsServers) {
   EXPECT_FALSE(uart.power);
   const ServerSpec& linux_server = manifest->servers[1];
   EXPECT_EQ(linux_server.handles, (std::vector<std::string>{"boot-image", "command-line"}));
+  EXPECT_EQ(linux_server.memory_percent, 100u);
+  EXPECT_EQ(linux_server.objects, 4194304u);
+  EXPECT_EQ(uart.memory_percent, 25u);
+  EXPECT_EQ(uart.objects, 65536u);
   EXPECT_EQ(linux_server.placement, Placement::kAuto);
   EXPECT_TRUE(linux_server.power && linux_server.essential);
+}
+
+TEST(Manifest, KillOrders) {
+  constexpr std::string_view kLine = "quiet hati.kill=uart:50:3 hati.kill=linux:1:1 hati.kills=uart:9:9";
+  const auto order = kill_order(kLine, "uart");
+  ASSERT_TRUE(order);
+  EXPECT_EQ(order->after_ms, 50u);
+  EXPECT_EQ(order->count, 3u);
+  EXPECT_FALSE(kill_order(kLine, "ua"));
+  EXPECT_FALSE(kill_order("hati.kill=uart:50", "uart"));
+  EXPECT_FALSE(kill_order("hati.kill=uart:x:3", "uart"));
 }
 
 std::string error_of(std::string_view text) {
@@ -56,6 +73,9 @@ TEST(Manifest, RejectsWhatItDoesNotUnderstand) {
   const std::string start = "[[server]]\nname = \"a\"\npath = \"b\"\n";
   EXPECT_EQ(error_of(start), "");
   EXPECT_NE(error_of("[[server]]\nname = \"a\"\n"), "");
+  EXPECT_NE(error_of(start + "memory_percent = 0\n"), "");
+  EXPECT_NE(error_of(start + "memory_percent = \"all\"\n"), "");
+  EXPECT_NE(error_of(start + "objects = -1\n"), "");
   EXPECT_NE(error_of(start + "pots = []\n"), "");
   EXPECT_NE(error_of(start + "power = \"yes\"\n"), "");
   EXPECT_NE(error_of(start + "placement = \"somewhere\"\n"), "");

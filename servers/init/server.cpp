@@ -54,6 +54,10 @@ Result<void> Server::add_own_handles(std::vector<Gift>& gifts) {
 }
 
 Result<void> Server::add_device_handles(std::vector<Gift>& gifts) {
+  if (spec_.state_bytes != 0) {
+    if (!state_) state_ = TRY(Memory::create(spec_.state_bytes));
+    gifts.push_back({"state", TRY(state_.duplicate()), Rights::kRead | Rights::kWrite | Rights::kMap | Rights::kInspect});
+  }
   for (usize i = 0; i < spec_.ports.size(); ++i) {
     const PortSpec& ports = spec_.ports[i];
     gifts.push_back({numbered("ports", i), TRY(PortRange::create(init_.resource(), ports.first, ports.count)),
@@ -92,12 +96,31 @@ Result<LoadedProcess> Server::start(const std::vector<Gift>& gifts) {
   return start_process(request);
 }
 
+// What the kernel may use for it. It begins with the kernel's defaults, so it cannot have taken more before.
+Result<void> Server::set_limits(const LoadedProcess& process) const {
+  SystemInfo info{};
+  TRY(call::system_info(info));
+  TRY(process.space.set_limit(SpaceLimit::kKernelBytes, info.memory_total / 100 * spec_.memory_percent));
+  return process.space.set_limit(SpaceLimit::kKernelObjects, spec_.objects);
+}
+
+// For tests: hati.kill on the kernel's command line.
+Task<void> Server::kill_on_order(const LoadedProcess& process) {
+  const auto order = kill_order(init_.command_line(), spec_.name);
+  if (!order || ordered_kills_ >= order->count) co_return;
+  if (!co_await sleep_for(order->after_ms * kNsPerMs)) co_return;
+  ++ordered_kills_;
+  killed_on_order_ = true;
+  (void)process.space.terminate(-1);
+}
+
 // One life of the process, from start to end.
 Task<Result<SpaceEnded>> Server::run_once() {
   auto gifts = CO_TRY(co_await make_gifts());
   auto [ours, theirs] = CO_TRY(Channel::create());
   gifts.push_back({kStartupInit, std::move(theirs), Rights::kRead | Rights::kWrite | Rights::kWait | Rights::kInspect});
   const LoadedProcess process = CO_TRY(start(gifts));
+  CO_TRY(set_limits(process));
   gifts.clear();  // from here on only the process holds them
   if (spec_.restart != Restart::kAlways && std::ranges::find(spec_.handles, kStartupBootImage) == spec_.handles.end()) {
     wants_boot_image_ = false;
@@ -105,6 +128,7 @@ Task<Result<SpaceEnded>> Server::run_once() {
   }
   Scope scope;
   scope.start(serve<system::SystemProtocol>(std::move(ours), *this));
+  scope.start(kill_on_order(process));
   const auto ended = co_await space_wait(process.space.get());
   scope.cancel();
   co_await scope.join();
@@ -122,6 +146,7 @@ void Server::report(const LoadedProcess& process, const SpaceEnded& ended) const
 
 bool Server::may_restart() {
   if (spec_.restart != Restart::kAlways) return false;
+  if (std::exchange(killed_on_order_, false)) return true;  // it could not help it
   const u64 now = now_ns();
   std::erase_if(starts_ns_, [&](u64 start) { return now - start > kStartsWindowNs; });
   starts_ns_.push_back(now);

@@ -43,4 +43,18 @@ struct FuzzRequest {
 };
 using FuzzProtocol = Protocol<FuzzRequest>;
 
+
+// To the hoarder: what it held is let go, then it takes as much of this as it can get.
+enum class HoardWhat : u64 { kNothing, kEvents, kMemories, kPages, kChannels, kRings, kThreads, kSpaces, kMappings, kMessages };
+struct HoardReply {
+  u64 taken;
+  u64 error;  // of the one that was refused
+};
+struct HoardRequest {
+  static constexpr u32 kId = 1;
+  using Reply = HoardReply;
+  HoardWhat what;
+};
+using HoardProtocol = Protocol<HoardRequest>;
+
 }  // namespace hati::native_tests

@@ -9,15 +9,15 @@ namespace hati::testing {
 
 class TestSpace final : public AddressSpace {
  public:
-  static Ref<TestSpace> make(SpaceFlags flags = SpaceFlags::kSupervised, AddressSpace* supervisor = nullptr) {
+  static Ref<TestSpace> make(SpaceFlags flags = SpaceFlags::kSupervised, AddressSpace* supervisor = nullptr, Ref<Quota> quota = nullptr) {
     make_arena();
-    auto space = Ref<TestSpace>::adopt(new TestSpace(flags));
+    auto space = Ref<TestSpace>::adopt(new TestSpace(flags, std::move(quota)));
     if (!space->initialize(supervisor)) std::abort();
     return space;
   }
 
  private:
-  explicit TestSpace(SpaceFlags flags) : AddressSpace(flags, nullptr, nullptr) {}
+  TestSpace(SpaceFlags flags, Ref<Quota> quota) : AddressSpace(flags, std::move(quota), nullptr) {}
   void release_storage() override { delete this; }
 };
 

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "kernel/debug/panic.h"
+#include "kernel/memory/quota.h"
 #include "kernel/object/kernel_pages.h"
 #include "kernel/object/object.h"
 
@@ -17,6 +18,8 @@ struct Releaser : Object {  // reaches the protected member
 }  // namespace
 
 void Object::destroy(Object* object) { Releaser::release(object); }
+
+void Quota::destroy(Quota*) {}  // tests keep theirs on the stack
 
 Result<void*> allocate_kernel_page() {
   void* page = std::aligned_alloc(kPageSize, kPageSize);
