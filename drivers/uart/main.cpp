@@ -24,11 +24,17 @@ Task<int> run() {
   auto ports = take_startup_handle("ports");
   auto interrupt = take_startup_handle("interrupt");
   auto listen = take_startup_handle("listen");
-  if (!ports || !interrupt || !listen) {
-    log_error("needs handles named ports, interrupt and listen");
+  auto state = take_startup_handle("state");
+  if (!ports || !interrupt || !listen || !state) {
+    log_error("needs handles named ports, interrupt, listen and state");
     co_return 1;
   }
-  Uart device(PortRange(ports->release()), Interrupt(interrupt->release()));
+  const auto buffers = Memory(state->release()).map(0, sizeof(Buffers), Protection::kRead | Protection::kWrite);
+  if (!buffers) {
+    log_error("no buffers: {}", error_name(buffers.error()));
+    co_return 1;
+  }
+  Uart device(PortRange(ports->release()), Interrupt(interrupt->release()), *buffers->as<Buffers>());
   if (auto opened = device.open(); !opened) {
     log_error("no device: {}", error_name(opened.error()));
     co_return 1;

@@ -19,11 +19,11 @@ constexpr u32 kBurst = 256;
 
 Result<void> Uart::open() {
   TRY(ports_.write8(kInterruptEnable, 0));
-  TRY(ports_.write8(kFifoControl, FifoControl::Enable::kMask | FifoControl::ClearReceive::kMask | FifoControl::Trigger::make(2)));
+  TRY(ports_.write8(kFifoControl, FifoControl::Enable::kMask | FifoControl::Trigger::make(2)));
   // An absent device reads as all ones.
   if (TRY(ports_.read8(kLineStatus)) == 0xff) return fail(Error::kIo);
   TRY(ports_.write8(kModemControl, ModemControl::DataTerminalReady::kMask | ModemControl::RequestToSend::kMask | ModemControl::Out2::kMask));
-  return enable_interrupts(false);
+  return enable_interrupts(!to_send_.empty());
 }
 
 Result<void> Uart::enable_interrupts(bool transmitter) {
@@ -55,7 +55,10 @@ Result<void> Uart::receive() {
 Result<void> Uart::transmit() {
   for (u32 sent = 0; !to_send_.empty() && sent < kBurst;) {
     if (!LineStatus::TransmitterEmpty::is_set(TRY(ports_.read8(kLineStatus)))) break;
-    for (u32 i = 0; i < kFifoBytes && !to_send_.empty(); ++i, ++sent) TRY(ports_.write8(kData, to_send_.pop()));
+    for (u32 i = 0; i < kFifoBytes && !to_send_.empty(); ++i, ++sent) {
+      TRY(ports_.write8(kData, to_send_.peek(0)));
+      to_send_.drop(1);
+    }
   }
   if (const bool more = !to_send_.empty(); more != transmitter_interrupt_) TRY(enable_interrupts(more));
   if (to_send_.room() != 0) room_.wake_all();
@@ -72,6 +75,8 @@ Result<void> Uart::service() {
 }
 
 Task<void> Uart::run() {
+  // What happened while nobody was here gave its edge to a driver that is gone.
+  if (auto served = service(); !served) log_error("the device does not answer: {}", error_name(served.error()));
   for (;;) {
     if (auto waited = co_await interrupt_wait(interrupt_.get()); !waited) co_return;
     if (auto served = service(); !served) log_error("the device does not answer: {}", error_name(served.error()));
@@ -79,10 +84,14 @@ Task<void> Uart::run() {
   }
 }
 
-Task<Result<console::WriteReply>> Uart::on(console::WriteRequest, CallContext& context) {
+Task<Result<console::WriteReply>> Uart::on(console::WriteRequest request, CallContext& context) {
   const std::span<const std::byte> bytes = context.in.payload;
   const auto guard = CO_TRY(co_await writer_.lock_interruptible());
   usize done = 0;
+  if (request.stream != 0) {
+    const u64 known = writing_stream_.meet(request.stream, request.position, to_send_.tail());
+    if (known - request.position <= bytes.size()) done = known - request.position;
+  }
   while (done < bytes.size()) {
     while (to_send_.room() != 0 && done < bytes.size()) to_send_.push(static_cast<u8>(bytes[done++]));
     CO_TRY(transmit());
@@ -97,6 +106,10 @@ Task<Result<console::WriteReply>> Uart::on(console::WriteRequest, CallContext& c
 Task<Result<console::ReadReply>> Uart::on(console::ReadRequest request, CallContext& context) {
   if (request.bytes_max == 0) co_return fail(Error::kInvalidArgument);
   if (reading_) co_return fail(Error::kBusy);
+  if (request.stream != 0) {
+    const u64 known = reading_stream_.meet(request.stream, request.position, received_.head());
+    if (request.position - known <= received_.size()) received_.drop(request.position - known);
+  }
   reading_ = true;
   Result<void> waited;
   {
@@ -107,7 +120,8 @@ Task<Result<console::ReadReply>> Uart::on(console::ReadRequest request, CallCont
   reading_ = false;
   CO_TRY(waited);
   const usize count = std::min<usize>({request.bytes_max, kReadMax, received_.size()});
-  for (usize i = 0; i < count; ++i) context.out.payload.push_back(static_cast<std::byte>(received_.pop()));
+  for (usize i = 0; i < count; ++i) context.out.payload.push_back(static_cast<std::byte>(received_.peek(i)));
+  if (request.stream == 0) received_.drop(count);
   co_return console::ReadReply{.overrun = std::exchange(overrun_, 0), .breaks = std::exchange(breaks_, 0)};
 }
 

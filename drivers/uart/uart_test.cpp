@@ -79,7 +79,9 @@ class Model : public hosted::PortDevice {
   bool line_ = false;
 };
 
-Uart make_device(Handle resource) { return Uart(*PortRange::create(resource, kPort, 8), *Interrupt::create(resource, kGsi, InterruptFlags::kEdgeHigh)); }
+Uart make_device(Handle resource, Buffers& buffers) {
+  return Uart(*PortRange::create(resource, kPort, 8), *Interrupt::create(resource, kGsi, InterruptFlags::kEdgeHigh), buffers);
+}
 
 // The line's own pace.
 Task<void> drain_steadily(Model& model) {
@@ -89,7 +91,8 @@ Task<void> drain_steadily(Model& model) {
 // Runs `body` as a client of a driver on a fresh model.
 Task<void> with_client(Model& model, Task<void> (*body)(Client<console::ConsoleProtocol>&, Model&)) {
   OwnedHandle resource(hosted::resource());
-  Uart device = make_device(resource.get());
+  Buffers buffers;
+  Uart device = make_device(resource.get(), buffers);
   EXPECT_TRUE(device.open());
   auto ends = *Channel::create();
   Scope scope;
@@ -170,9 +173,84 @@ Task<void> sets_line(Client<console::ConsoleProtocol>& client, Model& model) {
 }
 TEST(Uart, SetsTheLine) { check(sets_line); }
 
+// One driver after the other on the same buffers, each killed after a while; the client repeats what was not answered.
+class Mortal {
+ public:
+  explicit Mortal(u64 stream) : stream_(stream) {}
+
+  Task<void> live(Uart& device, Model& model, u64 life_ns, std::string_view text) {
+    EXPECT_TRUE(device.open());
+    auto ends = *Channel::create();
+    Client<console::ConsoleProtocol> client(std::move(ends.second));
+    Scope driver, user;
+    driver.start(device.run());
+    driver.start(drain_steadily(model));
+    driver.start(serve<console::ConsoleProtocol>(std::move(ends.first), device));
+    user.start(write(client, text));
+    user.start(read(client));
+    (void)co_await sleep_for(life_ns);
+    driver.cancel();
+    co_await driver.join();
+    user.cancel();
+    co_await user.join();
+  }
+  u64 written() const { return written_; }
+  const std::string& got() const { return got_; }
+
+ private:
+  static constexpr usize kChunk = 700;
+
+  Task<void> write(Client<console::ConsoleProtocol>& client, std::string_view text) {
+    while (written_ < text.size()) {
+      Attachments in;
+      for (const char c : text.substr(written_, kChunk)) in.payload.push_back(static_cast<std::byte>(c));
+      const auto reply = co_await client.call(console::WriteRequest{.stream = stream_, .position = written_}, &in);
+      if (!reply || reply->bytes != in.payload.size()) co_return;
+      written_ += reply->bytes;
+    }
+  }
+  Task<void> read(Client<console::ConsoleProtocol>& client) {
+    for (;;) {
+      Attachments out;
+      const auto reply = co_await client.call(console::ReadRequest{.bytes_max = 5, .stream = stream_, .position = got_.size()}, nullptr, &out);
+      if (!reply) co_return;
+      for (const std::byte b : out.payload) got_ += static_cast<char>(b);
+    }
+  }
+
+  const u64 stream_;
+  u64 written_ = 0;
+  std::string got_;
+};
+
+Task<void> dies_again_and_again(Model& model) {
+  OwnedHandle resource(hosted::resource());
+  Buffers buffers;
+  Mortal client(77);
+  std::string text, typed;
+  for (int i = 0; i < 40000; ++i) text += static_cast<char>('a' + i % 26);
+  for (int life = 0; life < 500 && (model.output().size() < text.size() || client.got().size() < typed.size()); ++life) {
+    Uart device = make_device(resource.get(), buffers);
+    const std::string key = std::to_string(life) + " ";
+    if (life < 50) typed += key, model.type(key);
+    co_await client.live(device, model, kNsPerMs * (2 + life % 7) + 1234 * static_cast<u64>(life), text);
+  }
+  EXPECT_EQ(model.output(), text);
+  EXPECT_EQ(client.got(), typed);
+}
+TEST(Uart, NothingIsLostOrDoubledWhenItDies) {
+  for (u64 seed = 1; seed <= 10; ++seed) {
+    SCOPED_TRACE(seed);
+    Model model;
+    Simulation simulation(seed, 1);
+    ASSERT_EQ(simulation.run(testing::finished(dies_again_and_again(model))), 7);
+  }
+}
+
 TEST(Uart, NoDevice) {
   OwnedHandle resource(hosted::resource());
-  Uart device = make_device(resource.get());
+  Buffers buffers;
+  Uart device = make_device(resource.get(), buffers);
   EXPECT_EQ(device.open(), fail(Error::kIo));
 }
 

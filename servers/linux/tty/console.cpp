@@ -18,6 +18,8 @@ constexpr usize kChunk = 4096;
 }  // namespace
 
 Console::Console(World& world) : Terminal(world, make_device(4, 64), "ttyS0") {
+  (void)call::entropy({reinterpret_cast<u8*>(&stream_), sizeof stream_});
+  stream_ |= 1;
   if (world.console) {
     SpinGuard guard(lock_);
     connection_ = Ref<Connection>::adopt(std::make_unique<Connection>(Channel(world.console.release())).release());
@@ -77,13 +79,14 @@ Task<> Console::pump_output() {
         Attachments payload;
         const auto bytes = std::as_bytes(std::span(chunk));
         payload.payload.assign(bytes.begin(), bytes.end());
-        sent = (co_await current->client.call(console::WriteRequest{}, &payload)).has_value();
+        sent = (co_await current->client.call(console::WriteRequest{.stream = stream_, .position = bytes_out_}, &payload)).has_value();
       }
       if (!sent && !co_await connect_again(current)) {
         log_error("console: its driver is gone for good");
         co_return;
       }
     }
+    bytes_out_ += chunk.size();
     output_done(chunk.size());
   }
 }
@@ -115,9 +118,10 @@ Task<> Console::pump_input() {
     const Ref<Connection> current = connection();
     if (current) {
       Attachments reply;
-      const auto read = co_await current->client.call(console::ReadRequest{.bytes_max = kChunk}, nullptr, &reply);
+      const auto read = co_await current->client.call(console::ReadRequest{.bytes_max = kChunk, .stream = stream_, .position = bytes_in_}, nullptr, &reply);
       if (read) {
         for (u32 i = 0; i < read->breaks; ++i) input_break();
+        bytes_in_ += reply.payload.size();
         co_await accept_input(reply.payload);
         continue;
       }
