@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// membarrier, rseq, per-thread names and scheduling.
+// membarrier, per-thread names and scheduling.
 #include "thread.h"
 
 #include <linux/membarrier.h>
@@ -17,41 +17,6 @@ TEST(membarrier_commands) {
   CHECK_OK(syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0));
   CHECK_ERRNO(syscall(SYS_membarrier, 1 << 30, 0, 0), EINVAL);
   CHECK_ERRNO(syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 99, 0), EINVAL);
-}
-
-TEST(rseq_register_and_unregister) {
-    // The C library has registered the first thread already; a raw process with its own area is needed.
-  struct alignas(32) Area {
-    uint32_t cpu_id_start, cpu_id;
-    uint64_t critical;
-    uint32_t flags, padding[3];
-  };
-  static Area area;
-  const pid_t pid = spawn([] {
-    static Area second;
-    const long result = syscall(SYS_rseq, &second, 32, 0, 0x53053053);
-    CHECK(result == 0 || (result == -1 && (errno == EBUSY || errno == EINVAL)));
-  });
-  CHECK_CHILD_OK(pid);
-  RawThread thread(
-      [](void*) {
-        area.cpu_id = static_cast<uint32_t>(-1);
-        const long bad = raw(SYS_rseq, reinterpret_cast<long>(&area), 32, 5, 0x53053053);
-        const long good = raw(SYS_rseq, reinterpret_cast<long>(&area), 32, 0, 0x53053053);
-        if (bad == -EINVAL && good == 0) {
-          raw(SYS_sched_yield);
-          area.padding[0] = area.cpu_id < 64 ? 1 : 2;
-          const long wrong = raw(SYS_rseq, reinterpret_cast<long>(&area), 32, 1, 0x1111);
-          area.padding[1] = wrong == -EPERM ? 1 : 2;
-          area.padding[2] = raw(SYS_rseq, reinterpret_cast<long>(&area), 32, 1, 0x53053053) == 0 ? 1 : 2;
-        }
-        return 0;
-      },
-      nullptr);
-  thread.join();
-  CHECK_EQ(area.padding[0], 1);
-  CHECK_EQ(area.padding[1], 1);
-  CHECK_EQ(area.padding[2], 1);
 }
 
 TEST(thread_names_are_apart) {

@@ -53,10 +53,11 @@ Task<> Thread::run(Ref<Thread> self) {
         }
       }
       co_await thread.handle_call(number);
-    } else if (trap == Trap::kException) {
-      thread.handle_exception();
-    } else if (trap == Trap::kKilled) {
-      begin_group_exit(*thread.process_, kSigKill);
+      if (sequences_have_moved(thread)) thread.work_.fetch_or(kWorkSequences, std::memory_order_relaxed);
+    } else {
+      if (trap == Trap::kException) thread.handle_exception();
+      if (trap == Trap::kKilled) begin_group_exit(*thread.process_, kSigKill);
+      if (thread.sequences.area != 0) thread.work_.fetch_or(kWorkSequences, std::memory_order_relaxed);
     }
   }
 }
@@ -118,6 +119,11 @@ Task<bool> Thread::handle_work() {
       co_await deliver_signals_traced(*this);
     } else if ((bits & kWorkSignal) != 0) {
       deliver_signals(*this);
+    } else if ((bits & kWorkSequences) != 0) {  // last: nothing that waits comes between this and the program
+      clear_work(kWorkSequences);
+      renew_sequences(*this);
+    } else if (sequences_have_moved(*this)) {
+      renew_sequences(*this);
     } else {
       if ((bits & kWorkTrace) != 0) co_await traced_round();
       co_return true;

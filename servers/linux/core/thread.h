@@ -15,6 +15,7 @@
 #include "servers/linux/core/wait.h"
 #include "servers/linux/memory/mm.h"
 #include "servers/linux/process/credentials.h"
+#include "servers/linux/process/rseq.h"
 #include "servers/linux/ptrace/state.h"
 #include "servers/linux/signal/pending.h"
 
@@ -35,6 +36,7 @@ enum WorkBits : u32 {
   kWorkTimer = 16,    // CPU-time timers or limits to check
   kWorkBarrier = 32,  // membarrier(2): say that the program was left
   kWorkTrap = 64,     // a tracer wants the thread to stop (ptrace/)
+  kWorkSequences = 128,  // rseq(2): the thread was disturbed or is elsewhere
 };
 
 class Thread : public RefCounted<Thread> {
@@ -96,6 +98,7 @@ class Thread : public RefCounted<Thread> {
   // Set by the thread itself (set_tid_address, set_robust_list, prctl).
   u64 clear_child_tid = 0;
   u64 robust_list = 0;
+  RestartableSequences sequences;
   i32 parent_death_signal = 0;
   u64 timer_slack_ns = 50'000;
   Ref<VforkCompletion> vfork;         // the parent waits in vfork(2) for this thread's exec or end

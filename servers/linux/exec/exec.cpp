@@ -161,6 +161,7 @@ void release_old_memory(Thread& thread) {
     if (thread.memory().write(thread.clear_child_tid, &zero, sizeof zero)) futex_wake(thread.mm(), thread.clear_child_tid, 1);
   }
   thread.clear_child_tid = 0;
+  thread.sequences = {};
 }
 
 void close_on_exec(Thread& thread) {

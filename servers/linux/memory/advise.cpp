@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // madvise(2), mincore(2), msync(2), mlock(2) and relatives. There is no swap: locking means having the pages present.
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "abi/linux/memory.h"
+#include "runtime/call.h"
 #include "servers/linux/core/trace.h"
 #include "servers/linux/memory/calls.h"
 #include "servers/linux/memory/map.h"
@@ -85,16 +87,14 @@ SysResult<i64> sys_mincore(Thread& thread, u64 address, u64 bytes, UserAddress v
   if (!page_aligned(address)) return fail(Errno::kINVAL);
   bytes = page_ceil(bytes);
   if (address >= kProgramEnd || bytes > kProgramEnd - address) return fail(Errno::kNOMEM);
-  // The kernel tells residency by mapping: where a mapping is partly resident its pages are told to be.
-  SysResult<> result;
-  u64 done = 0;
-  const bool whole = for_each_mapping(thread.mm(), address, bytes, [&](const MappingInfo& info, u64 from, u64 to) {
-    const std::vector<u8> part((to - from) / kPageSize, info.resident_bytes != 0 ? 1 : 0);
-    if (result) result = thread.memory().write(vector.address + done, part.data(), part.size());
-    done += part.size();
-  });
-  if (!whole) return fail(Errno::kNOMEM);
-  if (!result) return fail(result.error());
+  std::array<u8, kResidencyPagesMax> pages;
+  for (u64 done = 0; done < bytes / kPageSize;) {
+    const u64 count = std::min<u64>(bytes / kPageSize - done, pages.size());
+    const auto told = call::space_residency(thread.mm().space().get(), address + done * kPageSize, pages.data(), count);
+    if (!told) return fail(Errno::kNOMEM);
+    TRY(thread.memory().write(vector.address + done, pages.data(), *told));
+    done += *told;
+  }
   return 0;
 }
 

@@ -79,6 +79,7 @@ SysResult<i64> sys_sched_setattr(Thread& thread, Pid pid, UserAddress attributes
 SysResult<i64> sys_sched_getattr(Thread& thread, Pid pid, UserAddress attributes, u32 size, u32 flags);
 SysResult<i64> sys_ioprio_get(Thread& thread, i32 which, i32 who);
 SysResult<i64> sys_ioprio_set(Thread& thread, i32 which, i32 who, i32 priority);
+SysResult<i64> sys_rseq(Thread& thread, u64 area, u32 bytes, u32 flags, u32 signature);
 SysResult<i64> sys_getcpu(Thread& thread, UserPtr<u32> cpu, UserPtr<u32> node);
 
 // system.cpp

@@ -127,6 +127,7 @@ SysResult<> ThreadFactory::copy_native(Thread& parent, Thread& child, const Clon
   if (arguments.stack != 0) to.rsp = arguments.stack + arguments.stack_size;
   if ((arguments.flags & kCloneSetTls) != 0) to.fs_base = arguments.tls;
   inherit_scheduling(parent, child);
+  if ((arguments.flags & kCloneVm) == 0) inherit_sequences(parent, child);
   return {};
 }
 

@@ -88,7 +88,7 @@ void run_handler(Thread& thread, const Taken& taken) {
   SignalThreadState& state = thread.signals;
   const SignalSet old_mask = state.restore_mask ? state.saved_mask : state.mask.load(std::memory_order_relaxed);
   state.restore_mask = false;
-  if (!push_signal_frame(thread, taken.info, taken.action, old_mask)) {
+  if (!abort_sequence_for_signal(thread) || !push_signal_frame(thread, taken.info, taken.action, old_mask)) {
     if (taken.info.signal == kSigSegv) thread.process().actions->set(kSigSegv, {});
     force_signal(thread, kernel_signal(kSigSegv));
     return;
