@@ -155,12 +155,15 @@ u32 balance_target(Cpu& cpu, CpuScheduler& cs, Thread& current, const RunNode& n
   if (now - cs.last_balance_ns < kBalanceNs) return cpu.id;
   u32 target = cpu.id;
   u64 least = ~u64{0};
-  for (u64 rest = allowed_mask(current) & ~(u64{1} << cpu.id); rest != 0; rest &= rest - 1) {
-    const CpuScheduler& other = scheduler_at(first_of(rest));
+  // Of equal ones another each time: else a thread that is alone there would never have to share.
+  for (u32 step = 1; step <= cpu_count(); ++step) {
+    const u32 id = (cs.last_target + step) % cpu_count();
+    if (id == cpu.id || !may_run_on(current, id)) continue;
+    const CpuScheduler& other = scheduler_at(id);
     const u64 load = other.fair_load.load(std::memory_order_relaxed) + other.running_weight.load(std::memory_order_relaxed);
     if (load >= least) continue;
     least = load;
-    target = first_of(rest);
+    target = id;
   }
   if (target == cpu.id) return target;
   const u64 mine = cs.queue.fair_weight() + current.weight + (next.priority == kPriorityFair ? next.weight : 0);
@@ -173,6 +176,7 @@ u32 balance_target(Cpu& cpu, CpuScheduler& cs, Thread& current, const RunNode& n
   };
   if (what == Balance::kRotate && !(has_less(next) && cs.queue.all_fair(kCompared, has_less))) return cpu.id;
   cs.last_balance_ns = now;
+  cs.last_target = target;
   return target;
 }
 

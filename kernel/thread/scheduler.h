@@ -37,6 +37,7 @@ struct CpuScheduler {
   std::atomic<u64> last_ns{0};    // up to when time is accounted; read by others
   u64 armed_ns = kNever;          // what the hardware timer is set to
   u64 last_balance_ns = 0;        // when a thread was last given to another busy CPU
+  u32 last_target = 0;            // to which
   u64 last_push_ns = 0;           // when an idle CPU was last invited to steal
   TimerQueue timers;              // any CPU
 
