@@ -277,9 +277,24 @@ class LeavingTest(unittest.TestCase):
             console.type("poweroff -f\r")
             self.assertEqual(console.wait_end(20), 0)
 
-    def test_leaving_the_shell_powers_off(self):
+    def test_poweroff_through_process_1_ends_with_status_0(self):
         with boot_to_prompt() as console:
-            console.type(CTRL_D)
+            console.type("poweroff\r")
+            self.assertEqual(console.wait_end(40), 0)
+
+    def test_after_leaving_the_shell_there_is_another(self):
+        with boot_to_prompt() as console:
+            before = console.command("echo $$").strip()
+            console.type("exit\r")
+            console.wait_for(PROMPT)
+            self.assertNotEqual(console.command("echo $$").strip(), before)
+            # With job control, as the first had it.
+            console.type("sh -c 'echo rea\"\"dy; exec sleep 1000'\r")
+            console.wait_for(r"\nready\r*\n")
+            console.type(CTRL_Z)
+            console.wait_for("Stopped")
+            console.wait_for(PROMPT)
+            console.type("poweroff -f\r")
             self.assertEqual(console.wait_end(20), 0)
 
     def test_control_a_x_leaves_qemu_with_status_6_and_the_terminal_as_it_was(self):
