@@ -31,61 +31,61 @@ enum class Call : u64 {
   kSpaceCreate,         // (SpaceFlags) -> h
   kSpaceMap,            // (space, MapRequest*) -> address
   kSpaceUnmap,          // (space, address, bytes)
-  kSpaceProtect,        // (space, address, bytes, Protection)   kNoMemory-like hole: kBadAddress (what was mapped before the hole is changed)
-  kSpaceMove,           // (space, MoveRequest*) -> address (mremap)
-  kSpaceDiscard,        // (space, address, bytes) drop private pages: the next access finds zeroes or the memory object's pages
-  kSpaceClone,          // (source, target) copy all mappings into an empty space, private pages copy-on-write (fork)
-  kSpaceClear,          // (space) unmap everything (exec)
-  kSpaceQuery,          // (space, address, MappingInfo*) the mapping that contains address or the next one; kNotFound after the last
-  kSpacePopulate,       // (space, address, bytes, PopulateFlags) resolve faults ahead
-  kSpaceInfo,           // (space, SpaceInfo*)
-  kSpaceTerminate,      // (space, exit code) kills its threads, closes its handles, unmaps all
-  kSpaceSetTrapRing,    // (ring, cpu) the caller's process supervises: traps that happen on that CPU complete into that ring
-  kSpaceSetLimit,       // (space, SpaceLimit, value) nobody raises the kKernel limits of itself: kNoRight
+  kSpaceProtect,  // (space, address, bytes, Protection)   kNoMemory-like hole: kBadAddress (what was mapped before the hole is changed)
+  kSpaceMove,  // (space, MoveRequest*) -> address (mremap)
+  kSpaceDiscard,  // (space, address, bytes) drop private pages: the next access finds zeroes or the memory object's pages
+  kSpaceClone,  // (source, target) copy all mappings into an empty space, private pages copy-on-write (fork)
+  kSpaceClear,  // (space) unmap everything (exec)
+  kSpaceQuery,  // (space, address, MappingInfo*) the mapping that contains address or the next one; kNotFound after the last
+  kSpacePopulate,  // (space, address, bytes, PopulateFlags) resolve faults ahead
+  kSpaceInfo,  // (space, SpaceInfo*)
+  kSpaceTerminate,  // (space, exit code) kills its threads, closes its handles, unmaps all
+  kSpaceSetTrapRing,  // (ring, cpu) the caller's process supervises: traps that happen on that CPU complete into that ring
+  kSpaceSetLimit,  // (space, SpaceLimit, value) nobody raises the kKernel limits of itself: kNoRight
 
-  kCopy,                // (destination, address, source, address, bytes) -> bytes copied; handles: AddressSpace, Memory, or kOwnSpace.
-                        // Stops early at a bad address: fewer bytes; none: kBadAddress (or kAccess, kNoMemory).
-  kCompareExchange,     // (space, address of an aligned u32, expected, desired) -> the old value (0..2^32-1), also when it differed
+  kCopy,  // (destination, address, source, address, bytes) -> bytes copied; handles: AddressSpace, Memory, or kOwnSpace.
+  // Stops early at a bad address: fewer bytes; none: kBadAddress (or kAccess, kNoMemory).
+  kCompareExchange,  // (space, address of an aligned u32, expected, desired) -> the old value (0..2^32-1), also when it differed
 
-  kMemoryCreate,        // (bytes, MemoryFlags) -> h; zero-filled, pages on demand
-  kMemoryPhysical,      // (resource, physical address, bytes, CacheMode) -> h
-  kMemoryResize,        // (h, bytes) shrinking drops pages and unmaps them everywhere
-  kMemoryDiscard,       // (h, offset, bytes) punch a hole
-  kMemoryInfo,          // (h, MemoryInfo*)
-  kMemorySeek,          // (h, offset, what: 0 data, 1 hole) -> offset; kNotFound (no data after offset)
+  kMemoryCreate,  // (bytes, MemoryFlags) -> h; zero-filled, pages on demand
+  kMemoryPhysical,  // (resource, physical address, bytes, CacheMode) -> h
+  kMemoryResize,  // (h, bytes) shrinking drops pages and unmaps them everywhere
+  kMemoryDiscard,  // (h, offset, bytes) punch a hole
+  kMemoryInfo,  // (h, MemoryInfo*)
+  kMemorySeek,  // (h, offset, what: 0 data, 1 hole) -> offset; kNotFound (no data after offset)
 
-  kThreadCreate,        // (space, ThreadRequest*) -> h
-  kThreadStart,         // (h) unsupervised threads only
-  kThreadExit,          // (exit code) the calling thread; does not return
-  kThreadKill,          // (h, exit code)
-  kThreadInterrupt,     // (h) a supervised thread: if it runs, it traps with kInterrupted, else its next resume completes so at once
-  kThreadControl,       // (h, ThreadProperty, value)
-  kThreadInfo,          // (h, ThreadInfo*)
-  kThreadReadState,     // (h, ThreadState*) a native thread that has ended or is the caller
-  kThreadSyncState,     // (h) a stopped supervised thread: brings ThreadPage::extended up to date (and makes the page authoritative)
+  kThreadCreate,  // (space, ThreadRequest*) -> h
+  kThreadStart,  // (h) unsupervised threads only
+  kThreadExit,  // (exit code) the calling thread; does not return
+  kThreadKill,  // (h, exit code)
+  kThreadInterrupt,  // (h) a supervised thread: if it runs, it traps with kInterrupted, else its next resume completes so at once
+  kThreadControl,  // (h, ThreadProperty, value)
+  kThreadInfo,  // (h, ThreadInfo*)
+  kThreadReadState,  // (h, ThreadState*) a native thread that has ended or is the caller
+  kThreadSyncState,  // (h) a stopped supervised thread: brings ThreadPage::extended up to date (and makes the page authoritative)
   kThreadSetCallEntry,  // (address) entry point for unknown calls of the calling thread and threads it creates: reached with rcx = return
-                        // address, r11 = rflags, everything else as at the syscall instruction (rsp too: mind the red zone)
-  kThreadYield,         // ()
+  // address, r11 = rflags, everything else as at the syscall instruction (rsp too: mind the red zone)
+  kThreadYield,  // ()
 
-  kRingCreate,          // (RingRequest*) -> h
-  kRingEnter,           // (ring, submit, wait, deadline) -> submissions consumed. Consumes up to `submit` submissions, then sleeps until at least `wait`
-                        // completions are in the queue or the deadline (absolute ns, kNever) passes (kTimedOut).
+  kRingCreate,  // (RingRequest*) -> h
+  kRingEnter,  // (ring, submit, wait, deadline) -> submissions consumed. Consumes up to `submit` submissions, then sleeps until at least `wait`
+  // completions are in the queue or the deadline (absolute ns, kNever) passes (kTimedOut).
 
-  kChannelCreate,       // (Handle[2]*)
-  kChannelReply,        // (channel, transaction, bytes*, byte count, Handle*, handle count) never waits
-  kEventCreate,         // () -> h
-  kEventSignal,         // (h, count)
-  kInterruptCreate,     // (resource, global system interrupt, InterruptFlags) -> h
-  kInterruptAcknowledge,// (h) unmask after handling
-  kPortRangeCreate,     // (resource, first port, count) -> h
-  kPortRead,            // (h, offset, width 1|2|4) -> value
-  kPortWrite,           // (h, offset, width, value)
-  kSpaceReadCrash,      // (space, CrashReport*) kInspect; kNotFound if no thread of it has failed
-  kSpaceInspect,        // (space, address, buffer*, bytes, SpaceInspect) -> bytes moved, at most kSpaceInspectMax. A debugger's copy: the protection of the
-                        // mappings does not matter, but what is shared and not writable stays as it is (kAccess). A page that is written to becomes the
-                        // space's own. Stops early as kCopy does. kManage
-  kSpaceResidency,      // (space, address, u8*, pages <= kResidencyPagesMax) -> pages told, up to the first hole; 1: the page is in memory,
-                        // here or in the mapping's memory object. kInspect; kBadAddress: a hole at `address`
+  kChannelCreate,  // (Handle[2]*)
+  kChannelReply,  // (channel, transaction, bytes*, byte count, Handle*, handle count) never waits
+  kEventCreate,  // () -> h
+  kEventSignal,  // (h, count)
+  kInterruptCreate,  // (resource, global system interrupt, InterruptFlags) -> h
+  kInterruptAcknowledge,  // (h) unmask after handling
+  kPortRangeCreate,  // (resource, first port, count) -> h
+  kPortRead,  // (h, offset, width 1|2|4) -> value
+  kPortWrite,  // (h, offset, width, value)
+  kSpaceReadCrash,  // (space, CrashReport*) kInspect; kNotFound if no thread of it has failed
+  kSpaceInspect,  // (space, address, buffer*, bytes, SpaceInspect) -> bytes moved, at most kSpaceInspectMax. A debugger's copy: the protection of the
+  // mappings does not matter, but what is shared and not writable stays as it is (kAccess). A page that is written to becomes the
+  // space's own. Stops early as kCopy does. kManage
+  kSpaceResidency,  // (space, address, u8*, pages <= kResidencyPagesMax) -> pages told, up to the first hole; 1: the page is in memory,
+  // here or in the mapping's memory object. kInspect; kBadAddress: a hole at `address`
   kEnd,
 };
 inline constexpr u64 kResidencyPagesMax = 512;
@@ -95,7 +95,7 @@ inline constexpr u32 kLogLineMax = 1024;
 enum class LogLevel : u32 { kError, kWarning, kInfo, kDebug };
 
 enum class Clock : u32 {
-  kMonotonic,   // ns since boot
+  kMonotonic,  // ns since boot
   kWallOffset,  // ns to add to kMonotonic for the time since 1970 as the hardware clock had it at boot
   kThreadTime,  // CPU time of the calling thread
 };
@@ -108,22 +108,22 @@ struct SystemInfo {
   u64 memory_kernel;  // part of what is used: image, page tables, kernel objects
   u32 cpu_count;
   u32 threads;
-  u64 boot_time_ns;        // TSC-derived: when the kernel was entered
+  u64 boot_time_ns;  // TSC-derived: when the kernel was entered
   u64 tsc_hz;
   u64 context_switches;
   u64 interrupts;
   u64 page_faults;
-  u64 idle_ns[64];         // per CPU
+  u64 idle_ns[64];  // per CPU
   u64 busy_ns[64];
   u32 has_pcid, has_fsgsbase;
-  u64 memory_cache;        // pages of Memory objects
+  u64 memory_cache;  // pages of Memory objects
   u32 runnable, running;
 };
 
 enum class SpaceFlags : u32 {
   kNone = 0,
   kSupervised = 1 << 0,  // its threads are supervised by the caller's process; addresses [kProgramBase, kProgramEnd)
-  kAttached = 1 << 1,    // a server at CPL 1 whose pages are mapped supervisor-only, also into the spaces it supervises
+  kAttached = 1 << 1,  // a server at CPL 1 whose pages are mapped supervisor-only, also into the spaces it supervises
 };
 HATI_FLAGS(SpaceFlags)
 
@@ -138,12 +138,12 @@ HATI_FLAGS(Protection)
 
 enum class MapFlags : u32 {
   kNone = 0,
-  kFixed = 1 << 0,      // exactly at `address`, replacing what is there
+  kFixed = 1 << 0,  // exactly at `address`, replacing what is there
   kNoReplace = 1 << 1,  // exactly at `address`; kExists if anything is there
-  kShared = 1 << 2,     // writes go to the memory object; otherwise private, copy-on-write
+  kShared = 1 << 2,  // writes go to the memory object; otherwise private, copy-on-write
   kPopulate = 1 << 3,
   kGrowsDown = 1 << 4,  // a fault below it extends it (a stack), up to the limit in `grow_limit`
-  kDontFork = 1 << 5,   // kSpaceClone leaves it out
+  kDontFork = 1 << 5,  // kSpaceClone leaves it out
   kWipeOnFork = 1 << 6,
   kBelow4G = 1 << 7,
 };
@@ -156,19 +156,19 @@ struct MapRequest {
   MapFlags flags;
   Handle memory;  // kNoHandle: anonymous
   u32 max_protection;  // Protection bits that kSpaceProtect may later grant
-  u64 offset;     // into the memory object, page aligned
-  u64 tag;        // returned by kSpaceQuery; the supervisor's name for the mapping. Merged only with equal tags (and consecutive offsets)
-  u64 search_top; // 0: end of the space
-  u64 grow_limit; // kGrowsDown: most bytes
+  u64 offset;  // into the memory object, page aligned
+  u64 tag;  // returned by kSpaceQuery; the supervisor's name for the mapping. Merged only with equal tags (and consecutive offsets)
+  u64 search_top;  // 0: end of the space
+  u64 grow_limit;  // kGrowsDown: most bytes
 };
 static_assert(sizeof(MapRequest) == 64);
 
 struct MoveRequest {
   u64 address, old_bytes, new_bytes;
   u64 new_address;  // with kFixed
-  MapFlags flags;   // kFixed; else may_move says whether another place is acceptable
+  MapFlags flags;  // kFixed; else may_move says whether another place is acceptable
   u32 may_move;
-  u32 keep_old;     // MREMAP_DONTUNMAP
+  u32 keep_old;  // MREMAP_DONTUNMAP
   u32 reserved;
 };
 static_assert(sizeof(MoveRequest) == 48);
@@ -178,10 +178,10 @@ struct MappingInfo {
   Protection protection;
   MapFlags flags;
   u64 memory_koid;  // 0: anonymous
-  u64 offset;       // into the memory object, of `address`
+  u64 offset;  // into the memory object, of `address`
   u64 tag;
   u64 resident_bytes;  // pages present in this mapping
-  u64 private_bytes;   // of these, private pages
+  u64 private_bytes;  // of these, private pages
   u32 max_protection;
   u32 reserved;
   u64 dirty_bytes;
@@ -200,7 +200,7 @@ inline constexpr u64 kSpaceInspectMax = 64 * 1024;
 enum class SpaceLimit : u32 {
   kVirtual,
   kResident,
-  kKernelBytes,    // kernel memory: objects, tables, mappings, messages, pages of Memory objects. Begins as a quarter of memory
+  kKernelBytes,  // kernel memory: objects, tables, mappings, messages, pages of Memory objects. Begins as a quarter of memory
   kKernelObjects,  // objects that handles name. What a process uses counts against those that made it, too
 };
 enum class PopulateFlags : u32 { kRead = 0, kWrite = 1 };
@@ -216,18 +216,24 @@ struct ThreadRequest {
   u64 fs_base;
   u32 priority;  // ThreadPriority
   u32 reserved;
-  u64 page;      // out: address of the ThreadPage in the caller (the supervisor), 0 for native threads
+  u64 page;  // out: address of the ThreadPage in the caller (the supervisor), 0 for native threads
 };
 static_assert(sizeof(ThreadRequest) == 48);
 
 // Higher runs first. Within kFair, nice levels share the processor by weight.
-enum ThreadPriority : u32 { kPriorityFair = 0, kPriorityRealtimeMin = 1, kPriorityRealtimeMax = 99, kPriorityServer = 110, kPriorityDriver = 120 };
+enum ThreadPriority : u32 {
+  kPriorityFair = 0,
+  kPriorityRealtimeMin = 1,
+  kPriorityRealtimeMax = 99,
+  kPriorityServer = 110,
+  kPriorityDriver = 120
+};
 
 enum class ThreadProperty : u32 {
-  kPriority,     // ThreadPriority; the caller's own priority at most
-  kNice,         // i64 -20..19
-  kAffinity,     // bit mask of CPUs
-  kTimeSlice,    // ns, round robin among equal real-time priorities; 0 = until it yields
+  kPriority,  // ThreadPriority; the caller's own priority at most
+  kNice,  // i64 -20..19
+  kAffinity,  // bit mask of CPUs
+  kTimeSlice,  // ns, round robin among equal real-time priorities; 0 = until it yields
 };
 
 struct ThreadInfo {
@@ -242,7 +248,7 @@ enum class ThreadRunState : u32 { kStopped, kRunnable, kRunning, kWaiting, kEnde
 
 struct RingRequest {
   u32 submit_entries, complete_entries;  // powers of two, at most kRingEntriesMax
-  u64 address;                           // out: where the RingHeader is mapped in the caller
+  u64 address;  // out: where the RingHeader is mapped in the caller
 };
 static_assert(sizeof(RingRequest) == 16);
 

@@ -14,22 +14,22 @@ namespace hati {
 enum class Operation : u16 {
   kNop,
   kTimeout,         // args: [0] absolute deadline in ns (Clock::kMonotonic). Completes with kTimedOut then.
-  kCancel,          // args: [0] user_data of the operation to cancel. Result 0, or kNotFound. The cancelled one completes with kCancelled.
-  kChannelSend,     // args: [0] bytes*, [1] byte count, [2] Handle*, [3] handle count. Handles move. Completes once queued.
+  kCancel,  // args: [0] user_data of the operation to cancel. Result 0, or kNotFound. The cancelled one completes with kCancelled.
+  kChannelSend,  // args: [0] bytes*, [1] byte count, [2] Handle*, [3] handle count. Handles move. Completes once queued.
   kChannelReceive,  // args: [0] bytes*, [1] capacity, [2] Handle*, [3] capacity. result = byte count, value[0] = transaction or 0, value[1] = handle count.
-                    // kTooBig: value[0] = bytes, value[1] = handles needed; the message stays queued.
-  kChannelCall,     // args: [0] bytes*, [1] count, [2] Handle*, [3] count, [4] reply buffer*, [5] reply capacity (low 32 bits) | reply handle capacity << 32;
-                    // reply handles are written over args[2]. result = reply byte count, value[1] = reply handle count.
-  kEventWait,       // result = the count, which is set to 0. Completes when the count is above 0.
-  kInterruptWait,   // result = number of interrupts since the last completion. Level-triggered lines stay masked until acknowledged.
-  kFutexWait,       // args: [0] u32*, [1] expected value, [2] absolute deadline or kNever. kMismatch at once if the value differs.
-  kFutexWake,       // args: [0] u32*, [1] at most this many. result = number woken.
-  kCopy,            // args: [0] destination handle, [1] destination address, [2] source handle, [3] source address, [4] length. As Call::kCopy.
-  kThreadResume,    // handle: a supervised thread. Runs it; completes when it traps: result = Trap, value[0] = detail (see abi/thread.h).
-  kThreadWait,      // completes when the thread has ended. result = exit code.
-  kSpaceWait,       // completes when the process has ended. result = exit code; value[0] = ThreadEnd, value[1] = koid of the thread that failed.
-  kPageIn,          // reserved for paged memory: kNotSupported
-  kChannelReply,    // args: [0] bytes*, [1] byte count, [2] Handle*, [3] handle count, [4] transaction. As Call::kChannelReply; result 0.
+  // kTooBig: value[0] = bytes, value[1] = handles needed; the message stays queued.
+  kChannelCall,  // args: [0] bytes*, [1] count, [2] Handle*, [3] count, [4] reply buffer*, [5] reply capacity (low 32 bits) | reply handle capacity << 32;
+  // reply handles are written over args[2]. result = reply byte count, value[1] = reply handle count.
+  kEventWait,  // result = the count, which is set to 0. Completes when the count is above 0.
+  kInterruptWait,  // result = number of interrupts since the last completion. Level-triggered lines stay masked until acknowledged.
+  kFutexWait,  // args: [0] u32*, [1] expected value, [2] absolute deadline or kNever. kMismatch at once if the value differs.
+  kFutexWake,  // args: [0] u32*, [1] at most this many. result = number woken.
+  kCopy,  // args: [0] destination handle, [1] destination address, [2] source handle, [3] source address, [4] length. As Call::kCopy.
+  kThreadResume,  // handle: a supervised thread. Runs it; completes when it traps: result = Trap, value[0] = detail (see abi/thread.h).
+  kThreadWait,  // completes when the thread has ended. result = exit code.
+  kSpaceWait,  // completes when the process has ended. result = exit code; value[0] = ThreadEnd, value[1] = koid of the thread that failed.
+  kPageIn,  // reserved for paged memory: kNotSupported
+  kChannelReply,  // args: [0] bytes*, [1] byte count, [2] Handle*, [3] handle count, [4] transaction. As Call::kChannelReply; result 0.
   kCount,
 };
 
@@ -43,14 +43,15 @@ struct Submission {
 static_assert(sizeof(Submission) == 64);
 
 enum SubmissionFlags : u16 {
-  kSubmitQuiet = 1 << 0,   // no completion if the result is not an error
+  kSubmitQuiet = 1 << 0,  // no completion if the result is not an error
   kSubmitInline = 1 << 1,  // Messages of up to kInlineBytesMax bytes without handles travel in the entries themselves, without buffers.
-                           // kChannelSend, kChannelCall, kChannelReply: args: [0], [1] the bytes, [2] their count; [4] as ever. The reply to
-                           // such a call has to be as small (else kTooBig) and comes in value[0] and value[1].
-                           // kChannelReceive: args as ever, for larger messages; a small one comes in value[0] and value[1], and
-                           // result = inline_result(transaction, byte count).
-  kSubmitReceive = 1 << 2,  // kChannelReply with kSubmitInline alone: then receives at the same channel, as kChannelReceive with kSubmitInline and
-                            // without buffers, also if the caller has given up. The completion is the receive's, or an error of the reply.
+  // kChannelSend, kChannelCall, kChannelReply: args: [0], [1] the bytes, [2] their count; [4] as ever. The reply to
+  // such a call has to be as small (else kTooBig) and comes in value[0] and value[1].
+  // kChannelReceive: args as ever, for larger messages; a small one comes in value[0] and value[1], and
+  // result = inline_result(transaction, byte count).
+  kSubmitReceive =
+      1 << 2,  // kChannelReply with kSubmitInline alone: then receives at the same channel, as kChannelReceive with kSubmitInline and
+  // without buffers, also if the caller has given up. The completion is the receive's, or an error of the reply.
 };
 
 inline constexpr u32 kInlineBytesMax = 16;
@@ -69,11 +70,11 @@ static_assert(sizeof(Completion) == 32);
 
 // The first page of the shared memory. The arrays follow at the given offsets from its start.
 struct RingHeader {
-  alignas(64) std::atomic<u32> submit_tail;    // written by user
-  alignas(64) std::atomic<u32> submit_head;    // written by kernel
+  alignas(64) std::atomic<u32> submit_tail;  // written by user
+  alignas(64) std::atomic<u32> submit_head;  // written by kernel
   alignas(64) std::atomic<u32> complete_tail;  // written by kernel
   alignas(64) std::atomic<u32> complete_head;  // written by user
-  alignas(64) u32 submit_entries;              // powers of two, constant
+  alignas(64) u32 submit_entries;  // powers of two, constant
   u32 complete_entries;
   u32 submit_offset;
   u32 complete_offset;

@@ -17,7 +17,8 @@ bool is_inline(const Pending& operation) { return (operation.submission.flags & 
 // What a sender's submission carries.
 std::span<const std::byte> bytes_of(const Pending& operation) {
   const auto& args = operation.submission.args;
-  return is_inline(operation) ? std::as_bytes(std::span(args)).first(args[2]) : std::span(reinterpret_cast<const std::byte*>(args[0]), args[1]);
+  return is_inline(operation) ? std::as_bytes(std::span(args)).first(args[2])
+                              : std::span(reinterpret_cast<const std::byte*>(args[0]), args[1]);
 }
 std::array<u64, 2> inline_words(std::span<const std::byte> bytes) {
   std::array<u64, 2> words{};

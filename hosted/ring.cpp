@@ -66,17 +66,22 @@ void start(Ring& ring, const Submission& submission) {
       return complete(*operation, result);
     }
     case Operation::kEventWait: return with(k.get<Event>(submission.handle, Rights::kWait), [&](auto& e) { wait_for_event(e, operation); });
-    case Operation::kInterruptWait: return with(k.get<InterruptObject>(submission.handle, Rights::kWait), [&](auto& e) { wait_for_event(e, operation); });
+    case Operation::kInterruptWait:
+      return with(k.get<InterruptObject>(submission.handle, Rights::kWait), [&](auto& e) { wait_for_event(e, operation); });
     case Operation::kChannelSend:
-    case Operation::kChannelCall: return with(k.get<ChannelEnd>(submission.handle, Rights::kWrite), [&](auto& c) { channel_send(c, operation); });
-    case Operation::kChannelReceive: return with(k.get<ChannelEnd>(submission.handle, Rights::kRead), [&](auto& c) { channel_receive(c, operation); });
-    case Operation::kChannelReply: return with(k.get<ChannelEnd>(submission.handle, Rights::kWrite), [&](auto& c) { channel_reply(c, operation); });
+    case Operation::kChannelCall:
+      return with(k.get<ChannelEnd>(submission.handle, Rights::kWrite), [&](auto& c) { channel_send(c, operation); });
+    case Operation::kChannelReceive:
+      return with(k.get<ChannelEnd>(submission.handle, Rights::kRead), [&](auto& c) { channel_receive(c, operation); });
+    case Operation::kChannelReply:
+      return with(k.get<ChannelEnd>(submission.handle, Rights::kWrite), [&](auto& c) { channel_reply(c, operation); });
     case Operation::kCopy: {
       const auto& a = submission.args;
       const auto copied = copy(static_cast<Handle>(a[0]), a[1], static_cast<Handle>(a[2]), a[3], a[4]);
       return complete(*operation, copied ? static_cast<i64>(*copied) : -static_cast<i64>(copied.error()));
     }
-    default: return complete(*operation, -static_cast<i64>(submission.operation < Operation::kCount ? Error::kNotSupported : Error::kUnknownCall));
+    default:
+      return complete(*operation, -static_cast<i64>(submission.operation < Operation::kCount ? Error::kNotSupported : Error::kUnknownCall));
   }
 }
 
@@ -140,7 +145,8 @@ i64 ring_enter(std::unique_lock<std::mutex>& lock, Ring& ring, u32 submit, u32 w
   }
   for (;;) {
     expire(ring);
-    if (header.complete_tail.load(std::memory_order_relaxed) - header.complete_head.load(std::memory_order_acquire) >= wait) return consumed;
+    if (header.complete_tail.load(std::memory_order_relaxed) - header.complete_head.load(std::memory_order_acquire) >= wait)
+      return consumed;
     const u64 now = kernel().now();
     if (deadline <= now) return -static_cast<i64>(Error::kTimedOut);
     const u64 until = std::min(deadline, earliest(ring));

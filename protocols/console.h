@@ -19,13 +19,13 @@ struct WriteReply {
 struct WriteRequest {
   static constexpr u32 kId = 1;
   using Reply = WriteReply;
-  u64 stream = 0;    // a random number of the client's choice; 0: none, every byte is new
+  u64 stream = 0;  // a random number of the client's choice; 0: none, every byte is new
   u64 position = 0;  // of the first byte
 };
 
 struct ReadReply {
   u32 overrun;  // bytes lost before these because nobody read
-  u32 breaks;   // break conditions among them
+  u32 breaks;  // break conditions among them
 };
 // Answers with at least one byte as payload, at most `bytes_max` (up to 4096): blocks until there is input. kBusy: another read waits.
 // The driver keeps what it has given to a stream until a later call begins after it.
@@ -34,7 +34,7 @@ struct ReadRequest {
   using Reply = ReadReply;
   u32 bytes_max;
   u32 reserved = 0;
-  u64 stream = 0;    // as for writing
+  u64 stream = 0;  // as for writing
   u64 position = 0;  // so many bytes have arrived
 };
 

@@ -44,7 +44,9 @@ template <class T, class... Args>
 using detail::invoke;
 
 inline Result<void> null() { return invoke<void>(Call::kNull); }
-inline Result<void> log_write(LogLevel level, std::string_view line) { return invoke<void>(Call::kLogWrite, level, line.data(), line.size()); }
+inline Result<void> log_write(LogLevel level, std::string_view line) {
+  return invoke<void>(Call::kLogWrite, level, line.data(), line.size());
+}
 inline Result<usize> log_read(Handle resource, std::span<char> buffer, u64 sequence) {
   return invoke<usize>(Call::kLogRead, resource, buffer.data(), buffer.size(), sequence);
 }
@@ -68,7 +70,9 @@ inline Result<u64> space_move(Handle space, const MoveRequest& request) { return
 inline Result<void> space_discard(Handle space, u64 address, u64 bytes) { return invoke<void>(Call::kSpaceDiscard, space, address, bytes); }
 inline Result<void> space_clone(Handle source, Handle target) { return invoke<void>(Call::kSpaceClone, source, target); }
 inline Result<void> space_clear(Handle space) { return invoke<void>(Call::kSpaceClear, space); }
-inline Result<void> space_query(Handle space, u64 address, MappingInfo& info) { return invoke<void>(Call::kSpaceQuery, space, address, &info); }
+inline Result<void> space_query(Handle space, u64 address, MappingInfo& info) {
+  return invoke<void>(Call::kSpaceQuery, space, address, &info);
+}
 inline Result<void> space_populate(Handle space, u64 address, u64 bytes, PopulateFlags flags) {
   return invoke<void>(Call::kSpacePopulate, space, address, bytes, flags);
 }
@@ -83,7 +87,9 @@ inline Result<usize> space_inspect(Handle space, u64 address, void* buffer, usiz
   return invoke<usize>(Call::kSpaceInspect, space, address, buffer, bytes, what);
 }
 inline Result<void> space_set_trap_ring(Handle ring, u32 cpu) { return invoke<void>(Call::kSpaceSetTrapRing, ring, cpu); }
-inline Result<void> space_set_limit(Handle space, SpaceLimit limit, u64 value) { return invoke<void>(Call::kSpaceSetLimit, space, limit, value); }
+inline Result<void> space_set_limit(Handle space, SpaceLimit limit, u64 value) {
+  return invoke<void>(Call::kSpaceSetLimit, space, limit, value);
+}
 
 // Bytes copied, which may be fewer than asked for: see Call::kCopy.
 inline Result<usize> copy(Handle destination, u64 to, Handle source, u64 from, usize bytes) {
@@ -93,7 +99,9 @@ inline Result<u32> compare_exchange(Handle space, u64 address, u32 expected, u32
   return invoke<u32>(Call::kCompareExchange, space, address, expected, desired);
 }
 
-inline Result<Handle> memory_create(u64 bytes, MemoryFlags flags = MemoryFlags::kNone) { return invoke<Handle>(Call::kMemoryCreate, bytes, flags); }
+inline Result<Handle> memory_create(u64 bytes, MemoryFlags flags = MemoryFlags::kNone) {
+  return invoke<Handle>(Call::kMemoryCreate, bytes, flags);
+}
 inline Result<Handle> memory_physical(Handle resource, u64 address, u64 bytes, CacheMode mode) {
   return invoke<Handle>(Call::kMemoryPhysical, resource, address, bytes, mode);
 }
@@ -108,7 +116,9 @@ inline Result<void> thread_start(Handle h) { return invoke<void>(Call::kThreadSt
 inline Result<void> thread_exit(i32 code) { return invoke<void>(Call::kThreadExit, static_cast<u32>(code)); }
 inline Result<void> thread_kill(Handle h, i32 code) { return invoke<void>(Call::kThreadKill, h, static_cast<u32>(code)); }
 inline Result<void> thread_interrupt(Handle h) { return invoke<void>(Call::kThreadInterrupt, h); }
-inline Result<void> thread_control(Handle h, ThreadProperty property, u64 value) { return invoke<void>(Call::kThreadControl, h, property, value); }
+inline Result<void> thread_control(Handle h, ThreadProperty property, u64 value) {
+  return invoke<void>(Call::kThreadControl, h, property, value);
+}
 inline Result<void> thread_info(Handle h, ThreadInfo& info) { return invoke<void>(Call::kThreadInfo, h, &info); }
 inline Result<void> thread_read_state(Handle h, ThreadState& state) { return invoke<void>(Call::kThreadReadState, h, &state); }
 inline Result<void> thread_sync_state(Handle h) { return invoke<void>(Call::kThreadSyncState, h); }
@@ -116,7 +126,9 @@ inline Result<void> thread_set_call_entry(u64 address) { return invoke<void>(Cal
 inline void thread_yield() { native_call(Call::kThreadYield); }
 
 inline Result<Handle> ring_create(RingRequest& request) { return invoke<Handle>(Call::kRingCreate, &request); }
-inline Result<u32> ring_enter(Handle ring, u32 submit, u32 wait, u64 deadline_ns) { return invoke<u32>(Call::kRingEnter, ring, submit, wait, deadline_ns); }
+inline Result<u32> ring_enter(Handle ring, u32 submit, u32 wait, u64 deadline_ns) {
+  return invoke<u32>(Call::kRingEnter, ring, submit, wait, deadline_ns);
+}
 
 inline Result<std::array<Handle, 2>> channel_create() {
   std::array<Handle, 2> ends{};
@@ -128,10 +140,16 @@ inline Result<void> channel_reply(Handle h, u64 transaction, std::span<const std
 }
 inline Result<Handle> event_create() { return invoke<Handle>(Call::kEventCreate); }
 inline Result<void> event_signal(Handle h, u64 count) { return invoke<void>(Call::kEventSignal, h, count); }
-inline Result<Handle> interrupt_create(Handle resource, u32 gsi, InterruptFlags flags) { return invoke<Handle>(Call::kInterruptCreate, resource, gsi, flags); }
+inline Result<Handle> interrupt_create(Handle resource, u32 gsi, InterruptFlags flags) {
+  return invoke<Handle>(Call::kInterruptCreate, resource, gsi, flags);
+}
 inline Result<void> interrupt_acknowledge(Handle h) { return invoke<void>(Call::kInterruptAcknowledge, h); }
-inline Result<Handle> port_range_create(Handle resource, u16 first, u32 count) { return invoke<Handle>(Call::kPortRangeCreate, resource, first, count); }
+inline Result<Handle> port_range_create(Handle resource, u16 first, u32 count) {
+  return invoke<Handle>(Call::kPortRangeCreate, resource, first, count);
+}
 inline Result<u32> port_read(Handle h, u32 offset, u32 width) { return invoke<u32>(Call::kPortRead, h, offset, width); }
-inline Result<void> port_write(Handle h, u32 offset, u32 width, u32 value) { return invoke<void>(Call::kPortWrite, h, offset, width, value); }
+inline Result<void> port_write(Handle h, u32 offset, u32 width, u32 value) {
+  return invoke<void>(Call::kPortWrite, h, offset, width, value);
+}
 
 }  // namespace hati::call

@@ -22,7 +22,8 @@ Result<void> Uart::open() {
   TRY(ports_.write8(kFifoControl, FifoControl::Enable::kMask | FifoControl::Trigger::make(2)));
   // An absent device reads as all ones.
   if (TRY(ports_.read8(kLineStatus)) == 0xff) return fail(Error::kIo);
-  TRY(ports_.write8(kModemControl, ModemControl::DataTerminalReady::kMask | ModemControl::RequestToSend::kMask | ModemControl::Out2::kMask));
+  TRY(ports_.write8(kModemControl,
+                    ModemControl::DataTerminalReady::kMask | ModemControl::RequestToSend::kMask | ModemControl::Out2::kMask));
   return enable_interrupts(!to_send_.empty());
 }
 
@@ -138,11 +139,13 @@ Task<Result<EmptyReply>> Uart::on(console::DrainRequest, CallContext&) {
 }
 
 Task<Result<EmptyReply>> Uart::on(console::SetLineRequest request, CallContext&) {
-  const bool valid = request.baud != 0 && request.baud <= kBaudMax && kBaudMax % request.baud == 0 && request.data_bits >= 5 && request.data_bits <= 8 &&
-                     (request.stop_bits == 1 || request.stop_bits == 2) && request.parity <= console::Parity::kEven;
+  const bool valid = request.baud != 0 && request.baud <= kBaudMax && kBaudMax % request.baud == 0 && request.data_bits >= 5 &&
+                     request.data_bits <= 8 && (request.stop_bits == 1 || request.stop_bits == 2) &&
+                     request.parity <= console::Parity::kEven;
   if (!valid) co_return fail(Error::kInvalidArgument);
   const u32 divisor = kBaudMax / request.baud;
-  u8 control = static_cast<u8>(LineControl::DataBits::make(static_cast<u8>(request.data_bits - 5)) | LineControl::TwoStopBits::make(request.stop_bits == 2));
+  u8 control = static_cast<u8>(LineControl::DataBits::make(static_cast<u8>(request.data_bits - 5)) |
+                               LineControl::TwoStopBits::make(request.stop_bits == 2));
   if (request.parity != console::Parity::kNone) control |= LineControl::ParityEnable::kMask;
   if (request.parity == console::Parity::kEven) control |= LineControl::ParityEven::kMask;
   CO_TRY(ports_.write8(kLineControl, static_cast<u8>(control | LineControl::DivisorAccess::kMask)));

@@ -63,7 +63,11 @@ class Uart {
  public:
   // `buffers` outlives the device.
   Uart(PortRange ports, Interrupt interrupt, Buffers& buffers)
-      : ports_(std::move(ports)), interrupt_(std::move(interrupt)), received_(buffers.received), to_send_(buffers.to_send), reading_stream_(buffers.reading),
+      : ports_(std::move(ports)),
+        interrupt_(std::move(interrupt)),
+        received_(buffers.received),
+        to_send_(buffers.to_send),
+        reading_stream_(buffers.reading),
         writing_stream_(buffers.writing) {}
 
   // FIFOs on, receive interrupts on; what is in them or in the buffers stays. The line parameters stay as they are. kIo: there is no 16550.
@@ -78,7 +82,7 @@ class Uart {
   Task<Result<EmptyReply>> on(console::SetLineRequest request, CallContext& context);
 
  private:
-  Result<void> service();   // everything the device has to say now
+  Result<void> service();  // everything the device has to say now
   Result<void> receive();
   Result<void> transmit();  // fills the FIFO; asks for an interrupt if more is left
   Result<void> enable_interrupts(bool transmitter);

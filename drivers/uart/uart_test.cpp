@@ -163,7 +163,8 @@ Task<void> second_reader(Client<console::ConsoleProtocol>& client, Model& model)
 TEST(Uart, OneReaderAtATime) { check(second_reader); }
 
 Task<void> sets_line(Client<console::ConsoleProtocol>& client, Model& model) {
-  EXPECT_TRUE(co_await client.call(console::SetLineRequest{.baud = 9600, .data_bits = 7, .stop_bits = 2, .parity = console::Parity::kEven}));
+  EXPECT_TRUE(
+      co_await client.call(console::SetLineRequest{.baud = 9600, .data_bits = 7, .stop_bits = 2, .parity = console::Parity::kEven}));
   EXPECT_EQ(model.divisor(), 12u);
   EXPECT_EQ(model.line_control(), 0x1e);
   const console::SetLineRequest odd_rate{.baud = 9601, .data_bits = 8, .stop_bits = 1, .parity = console::Parity::kNone};
@@ -212,7 +213,8 @@ class Mortal {
   Task<void> read(Client<console::ConsoleProtocol>& client) {
     for (;;) {
       Attachments out;
-      const auto reply = co_await client.call(console::ReadRequest{.bytes_max = 5, .stream = stream_, .position = got_.size()}, nullptr, &out);
+      const auto reply =
+          co_await client.call(console::ReadRequest{.bytes_max = 5, .stream = stream_, .position = got_.size()}, nullptr, &out);
       if (!reply) co_return;
       for (const std::byte b : out.payload) got_ += static_cast<char>(b);
     }

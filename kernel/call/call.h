@@ -68,7 +68,8 @@ using CallThunk = Result<u64> (*)(Caller&, const ThreadPage&);
 // The order of arguments, as in Linux's convention.
 template <usize kIndex>
 constexpr u64 argument(const ThreadPage& page) {
-  constexpr std::array kRegisters = {&ThreadPage::rdi, &ThreadPage::rsi, &ThreadPage::rdx, &ThreadPage::r10, &ThreadPage::r8, &ThreadPage::r9};
+  constexpr std::array kRegisters = {&ThreadPage::rdi, &ThreadPage::rsi, &ThreadPage::rdx,
+                                     &ThreadPage::r10, &ThreadPage::r8,  &ThreadPage::r9};
   return page.*kRegisters[kIndex];
 }
 

@@ -15,8 +15,7 @@ constinit ObjectCache<ChannelCore> core_cache;
 
 // Nobody else has it.
 void ChannelCore::destroy(ChannelCore* core) HATI_NO_THREAD_SAFETY_ANALYSIS {
-  for (Side& side : core->sides)
-    side.messages.clear_and_dispose([](Message* message) { MessagePointer{message}.reset(); });
+  for (Side& side : core->sides) side.messages.clear_and_dispose([](Message* message) { MessagePointer{message}.reset(); });
   core_cache.destroy(core);
 }
 
@@ -141,7 +140,8 @@ Result<> Channel::transmit(Ring& ring, Process& process, const Submission& submi
     return transmit(ring, process, submission, TRY(Message::make(process, bytes)), call);
   }
   if (args[1] > kMessageBytesMax || args[3] > kMessageHandlesMax) return fail(Error::kTooBig);
-  return transmit(ring, process, submission, TRY(Message::make(process, args[0], args[1], args[2], args[3], core_->ends[0], core_->ends[1])), call);
+  return transmit(ring, process, submission,
+                  TRY(Message::make(process, args[0], args[1], args[2], args[3], core_->ends[0], core_->ends[1])), call);
 }
 
 Result<> Channel::transmit(Ring& ring, Process& process, const Submission& submission, MessagePointer message, bool call) {

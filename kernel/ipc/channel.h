@@ -88,7 +88,8 @@ class Channel final : public Object {
   enum class Queued : u8 { kDone, kWaiting, kClosed };
 
   template <bool kCall, bool kInline>
-  Result<bool> transmit_directly(Ring& ring, Process& process, const Submission* submission, u16 flags, u64 user_data, const u8* payload, u64 bytes);
+  Result<bool> transmit_directly(Ring& ring, Process& process, const Submission* submission, u16 flags, u64 user_data, const u8* payload,
+                                 u64 bytes);
   Result<> queue_inline_call(Ring& ring, Process& process, u64 user_data, const u64 (&payload)[2], u64 bytes);
   Result<> transmit(Ring& ring, Process& process, const Submission& submission, bool call);
   Result<> transmit(Ring& ring, Process& process, const Submission& submission, MessagePointer message, bool call);

@@ -21,8 +21,8 @@ Result<MessagePointer> Message::make_empty(Process& sender, u64 bytes) {
   return message;
 }
 
-Result<MessagePointer> Message::make(Process& sender, u64 bytes_address, u64 bytes, u64 handles_address, u64 handles, const Object* forbidden_a,
-                                     const Object* forbidden_b) {
+Result<MessagePointer> Message::make(Process& sender, u64 bytes_address, u64 bytes, u64 handles_address, u64 handles,
+                                     const Object* forbidden_a, const Object* forbidden_b) {
   if (bytes > kMessageBytesMax || handles > kMessageHandlesMax) return fail(Error::kTooBig);
   MessagePointer message = TRY(make_empty(sender, bytes));
   if (bytes != 0) TRY(sender.copy_in(bytes_address, message->data_.data(), bytes));

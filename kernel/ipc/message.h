@@ -19,8 +19,8 @@ class Message : public boost::intrusive::list_base_hook<> {
   // Copies the bytes and takes the handles out of the sender's table (each needs kTransfer). On failure no handle has moved, unless
   // another thread of the sender closed one meanwhile. kTooBig, kBadAddress, kAccess, kBadHandle, kNoRight, kNoMemory,
   // kInvalidArgument (a handle named twice, or naming `forbidden_a` or `forbidden_b`: the channel itself).
-  static Result<MessagePointer> make(Process& sender, u64 bytes_address, u64 bytes, u64 handles_address, u64 handles, const Object* forbidden_a,
-                                     const Object* forbidden_b);
+  static Result<MessagePointer> make(Process& sender, u64 bytes_address, u64 bytes, u64 handles_address, u64 handles,
+                                     const Object* forbidden_a, const Object* forbidden_b);
 
   // Bytes that are in the kernel already.
   static Result<MessagePointer> make(Process& sender, std::span<const u8> bytes);

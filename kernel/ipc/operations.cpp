@@ -61,14 +61,16 @@ Result<> start_space_wait(Ring& ring, Thread& thread, const Submission& submissi
 Result<> start_page_in(Ring&, Thread&, const Submission&) { return fail(Error::kNotSupported); }
 
 constexpr std::array<OperationStarter, static_cast<usize>(Operation::kCount)> kStarters = {
-    start_nop,           start_timeout,        start_cancel,     start_channel_send, start_channel_receive, start_channel_call,
-    start_event_wait,    start_interrupt_wait, start_futex_wait, start_futex_wake,   start_copy,            start_thread_resume,
-    start_thread_wait,   start_space_wait,     start_page_in,        start_channel_reply,
+    start_nop,           start_timeout,       start_cancel,         start_channel_send, start_channel_receive,
+    start_channel_call,  start_event_wait,    start_interrupt_wait, start_futex_wait,   start_futex_wake,
+    start_copy,          start_thread_resume, start_thread_wait,    start_space_wait,   start_page_in,
+    start_channel_reply,
 };
 
 // The flags are known and fit the operation.
 bool flags_allowed(Operation operation, u16 flags) {
-  if (flags <= kSubmitQuiet) [[likely]] return true;
+  if (flags <= kSubmitQuiet) [[likely]]
+    return true;
   if ((flags & ~(kSubmitQuiet | kSubmitInline)) != 0) return false;  // kSubmitReceive: only as in kInlineReplyReceiveWord
   return (operation >= Operation::kChannelSend && operation <= Operation::kChannelCall) || operation == Operation::kChannelReply;
 }
@@ -87,7 +89,8 @@ void start_operation(Ring& ring, Thread& thread, const Submission& submission) {
       started = kStarters[number](ring, thread, submission);
     }
   }
-  if (!started) [[unlikely]] ring.complete_now(submission, -static_cast<i64>(started.error()));
+  if (!started) [[unlikely]]
+    ring.complete_now(submission, -static_cast<i64>(started.error()));
 }
 
 namespace {

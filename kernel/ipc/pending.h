@@ -97,8 +97,10 @@ class PendingOperation final : public RingHook, public TargetHook, public Timer 
   PendingOperation* next_overflow_ = nullptr;  // also the next ready one
 };
 
-using TargetList = boost::intrusive::list<PendingOperation, boost::intrusive::base_hook<TargetHook>, boost::intrusive::constant_time_size<false>>;
-using RingList = boost::intrusive::list<PendingOperation, boost::intrusive::base_hook<RingHook>, boost::intrusive::constant_time_size<false>>;
+using TargetList =
+    boost::intrusive::list<PendingOperation, boost::intrusive::base_hook<TargetHook>, boost::intrusive::constant_time_size<false>>;
+using RingList =
+    boost::intrusive::list<PendingOperation, boost::intrusive::base_hook<RingHook>, boost::intrusive::constant_time_size<false>>;
 
 // Takes operations off the front until one can be claimed; nullptr if the list is empty. The list's lock is held.
 inline PendingOperation* claim_first(TargetList& list) {

@@ -51,7 +51,8 @@ struct Side {
     std::map<u64, std::vector<Completion>> result;
     const u32 tail = *process->read<u32>(request.address + offsetof(RingHeader, complete_tail));
     for (; head != tail; ++head) {
-      const auto c = *process->read<Completion>(request.address + header.complete_offset + (head % header.complete_entries) * sizeof(Completion));
+      const auto c =
+          *process->read<Completion>(request.address + header.complete_offset + (head % header.complete_entries) * sizeof(Completion));
       result[c.user_data].push_back(c);
     }
     EXPECT_TRUE(process->write(request.address + offsetof(RingHeader, complete_head), head));
@@ -84,7 +85,8 @@ void at_once(F... functions) {
     testing::be_cpu(id);
     for (--waiting; waiting != 0;) std::this_thread::yield();
     functions();
-  }), ...);
+  }),
+   ...);
   for (auto& thread : threads) thread.join();
 }
 
@@ -118,9 +120,10 @@ TEST_F(Races, TimeoutAgainstCancelAgainstClose) {
     side.start(Operation::kTimeout, 0, 1, {testing::clock_ns + 5});
     side.start(Operation::kTimeout, 0, 2, {testing::clock_ns + 5});
     testing::clock_ns += 10;
-    at_once([] { scheduler_at(0).timers.run(arch::now_ns(), 10); }, [&] { side.ring->cancel(1); }, [&] {
-      if (round % 2 == 0) side.ring->close();
-    });
+    at_once([] { scheduler_at(0).timers.run(arch::now_ns(), 10); }, [&] { side.ring->cancel(1); },
+            [&] {
+              if (round % 2 == 0) side.ring->close();
+            });
     const auto completions = side.take();
     for (const auto& [user_data, list] : completions) EXPECT_EQ(list.size(), 1u) << user_data;
     if (round % 2 != 0) EXPECT_EQ(completions.size(), 2u);
@@ -142,7 +145,8 @@ TEST_F(Races, ReplyAgainstCancelAgainstPeerClosing) {
     const u64 transaction = received.at(1)[0].value[0];
     Result<> replied = fail(Error::kBusy);
     std::atomic<bool> cancelled{false};
-    at_once([&] { replied = pair.second->reply(*server.process, transaction, kBuffers, 8, 0, 0); }, [&] { cancelled = client.ring->cancel(2); },
+    at_once([&] { replied = pair.second->reply(*server.process, transaction, kBuffers, 8, 0, 0); },
+            [&] { cancelled = client.ring->cancel(2); },
             [&] {
               if (round % 2 == 0) (void)server.process->handles().close(far);
             });

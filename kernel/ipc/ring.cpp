@@ -56,8 +56,10 @@ constexpr u32 kResumeWord = static_cast<u32>(Operation::kThreadResume);
 
 [[gnu::always_inline]] inline Result<> start_resume(Ring& ring, Thread& thread, Handle handle, u64 user_data) {
   auto target = thread.process().handles().get_inline<Thread>(handle, Rights::kManage);
-  if (!target) [[unlikely]] return fail(target.error());
-  if ((*target)->supervisor() != &thread.process()) [[unlikely]] return fail(Error::kNotSupported);
+  if (!target) [[unlikely]]
+    return fail(target.error());
+  if ((*target)->supervisor() != &thread.process()) [[unlikely]]
+    return fail(Error::kNotSupported);
   return resume_supervised(**target, ring, user_data);
 }
 
@@ -85,12 +87,14 @@ constexpr u32 kResumeWord = static_cast<u32>(Operation::kThreadResume);
   } else {
     return start_operation(*this, thread, queues_.take(head));
   }
-  if (!started) [[unlikely]] complete({head.user_data, -static_cast<i64>(started.error()), {}}, spare_);
+  if (!started) [[unlikely]]
+    complete({head.user_data, -static_cast<i64>(started.error()), {}}, spare_);
 }
 
 [[gnu::noinline]] i64 Ring::consume_some(Thread& thread, u32 count) {
   for (u32 consumed = 0; consumed < count; ++consumed) {
-    if (overflowing_.load(std::memory_order_relaxed)) [[unlikely]] return consumed;
+    if (overflowing_.load(std::memory_order_relaxed)) [[unlikely]]
+      return consumed;
     consume_one(thread);
   }
   return count;
@@ -98,26 +102,32 @@ constexpr u32 kResumeWord = static_cast<u32>(Operation::kThreadResume);
 
 [[gnu::always_inline]] inline i64 Ring::consume(Thread& thread, u32 submit) {
   const auto submitted = queues_.submitted();
-  if (!submitted) [[unlikely]] return kBadIndex;
+  if (!submitted) [[unlikely]]
+    return kBadIndex;
   const u32 count = std::min(submit, *submitted);
-  if (count != 1 || overflowing_.load(std::memory_order_relaxed)) [[unlikely]] return consume_some(thread, count);
+  if (count != 1 || overflowing_.load(std::memory_order_relaxed)) [[unlikely]]
+    return consume_some(thread, count);
   consume_one(thread);
   return 1;
 }
 
 [[gnu::always_inline]] inline i64 Ring::wait_for(Thread& thread, u32 wait, u64 deadline_ns, i64 consumed) {
   Guard guard(lock_);
-  if (closed_.load(std::memory_order_relaxed)) [[unlikely]] return raw(Error::kTerminated);
-  if (wait > queues_.complete_entries()) [[unlikely]] return raw(Error::kInvalidArgument);
+  if (closed_.load(std::memory_order_relaxed)) [[unlikely]]
+    return raw(Error::kTerminated);
+  if (wait > queues_.complete_entries()) [[unlikely]]
+    return raw(Error::kInvalidArgument);
   if (overflow_first_ != nullptr || queues_.available() >= wait) return consumed;
-  if (waiter_ != nullptr) [[unlikely]] return raw(Error::kBusy);
+  if (waiter_ != nullptr) [[unlikely]]
+    return raw(Error::kBusy);
   // Mostly the deadline is the one of the last wait, whose timer is still armed.
   const bool armed = deadline_ns == kNever || thread.wait_timer.armed(scheduler_at(this_cpu().id).timers, deadline_ns);
   if (!armed && deadline_ns <= arch::now_ns()) return raw(Error::kTimedOut);
   if (!armed || deadline_ns == kNever) TimerQueue::remove(thread.wait_timer);  // before it could end this wait
   u32 running = Thread::kRunning;
   // Fails if a request came: the exit path serves it.
-  if (!thread.word_.compare_exchange_strong(running, Thread::kWaiting, std::memory_order_acq_rel)) [[unlikely]] return consumed;
+  if (!thread.word_.compare_exchange_strong(running, Thread::kWaiting, std::memory_order_acq_rel)) [[unlikely]]
+    return consumed;
   thread.page->rax = static_cast<u64>(consumed);
   waiter_ = &thread;
   wanted_ = wait;
@@ -127,10 +137,12 @@ constexpr u32 kResumeWord = static_cast<u32>(Operation::kThreadResume);
 }
 
 [[gnu::always_inline]] inline i64 Ring::enter(Thread& thread, u32 submit, u32 wait, u64 deadline_ns) {
-  if (overflowing_.load(std::memory_order_relaxed)) [[unlikely]] flush();
+  if (overflowing_.load(std::memory_order_relaxed)) [[unlikely]]
+    flush();
   i64 consumed = 0;
   if (submit != 0) [[likely]] {
-    if (entered_.exchange(true, std::memory_order_acquire)) [[unlikely]] return raw(Error::kBusy);
+    if (entered_.exchange(true, std::memory_order_acquire)) [[unlikely]]
+      return raw(Error::kBusy);
     consumed = consume(thread, submit);
     entered_.store(false, std::memory_order_release);
   }
@@ -176,7 +188,8 @@ Thread* enter_ring(Cpu& cpu, Thread& thread) {
   }
   begin_enter(cpu);
   const i64 entered = known.ring->enter(thread, static_cast<u32>(page.rsi), static_cast<u32>(page.rdx), page.r10);
-  if (entered == Ring::kWaits) [[likely]] return switch_away_inline(cpu);
+  if (entered == Ring::kWaits) [[likely]]
+    return switch_away_inline(cpu);
   page.rax = static_cast<u64>(entered);
   end_enter(cpu);
   return leave_kernel(cpu);

@@ -23,7 +23,8 @@ class Thread;
 struct Cpu;
 
 struct ProcessRingTag;
-using ProcessRingHook = boost::intrusive::list_base_hook<boost::intrusive::tag<ProcessRingTag>, boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+using ProcessRingHook =
+    boost::intrusive::list_base_hook<boost::intrusive::tag<ProcessRingTag>, boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 class Ring final : public Object, public ProcessRingHook {
  public:
@@ -59,7 +60,8 @@ class Ring final : public Object, public ProcessRingHook {
   static constexpr u32 kOperationsMax = 1u << 16;
   // Room for one more, which is charged to the owner. kNoSpace, kNoMemory.
   Result<> reserve_operation() {
-    if (has_room_for_operation()) [[likely]] return {};
+    if (has_room_for_operation()) [[likely]]
+      return {};
     return charge_operations();
   }
   // Whether that is free.
@@ -103,9 +105,9 @@ class Ring final : public Object, public ProcessRingHook {
   Ref<Memory> memory_;
   std::atomic<bool> closed_{false};
   std::atomic<bool> entered_{false};  // a thread consumes submissions
-  const Ref<Quota> quota_;            // of the owner, for operations in flight
+  const Ref<Quota> quota_;  // of the owner, for operations in flight
   std::atomic<u32> operations_charged_{0};
-  PendingOperation spare_{this};      // for immediate operations, when the queue fills behind their back
+  PendingOperation spare_{this};  // for immediate operations, when the queue fills behind their back
 
   Spinlock lock_;
   RingQueues queues_;  // submission side: by who has entered_; completion side: lock_

@@ -23,7 +23,8 @@ namespace hati {
 
 [[gnu::always_inline]] inline Result<> Ring::track_inline(PendingOperation& operation) {
   Guard guard(lock_);
-  if (closed_.load(std::memory_order_relaxed)) [[unlikely]] return fail(Error::kTerminated);
+  if (closed_.load(std::memory_order_relaxed)) [[unlikely]]
+    return fail(Error::kTerminated);
   operation_count_.store(operation_count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   operations_.push_back(operation);
   return {};
@@ -33,7 +34,8 @@ namespace hati {
   Guard guard(lock_);
   operation_count_.store(operation_count_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
   if (operation.RingHook::is_linked()) operation.RingHook::unlink();
-  if (closed_.load(std::memory_order_relaxed)) [[unlikely]] return false;
+  if (closed_.load(std::memory_order_relaxed)) [[unlikely]]
+    return false;
   const u32 used = queues_.available();
   bool carried = false;
   if (overflow_first_ == nullptr && used < queues_.complete_entries()) [[likely]] {
@@ -44,7 +46,8 @@ namespace hati {
   if (waiter_ != nullptr && (used + 1 >= wanted_ || overflow_first_ != nullptr)) {
     // Claimed here, where it cannot end: to leave its slot it needs this lock.
     Thread* const thread = std::exchange(waiter_, nullptr);
-    if (thread->claim_wake()) [[likely]] waiter = thread;
+    if (thread->claim_wake()) [[likely]]
+      waiter = thread;
   }
   return carried;
 }

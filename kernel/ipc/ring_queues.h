@@ -22,7 +22,7 @@ class RingQueues {
 
   // `memory` is zeroed and of the size that bytes_for() gave.
   RingQueues(u8* memory, u32 submit_entries, u32 complete_entries)
-      : header_(new (memory) RingHeader{}),
+      : header_(new(memory) RingHeader{}),
         submissions_(reinterpret_cast<const Submission*>(memory + kSubmitOffset)),
         completions_(reinterpret_cast<Completion*>(memory + complete_offset(submit_entries))),
         submit_entries_(submit_entries),

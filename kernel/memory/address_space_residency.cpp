@@ -19,7 +19,8 @@ Result<u64> AddressSpace::residency(u64 address, std::span<u8> pages) {
     const u64 stop = std::min(end, mapping->end);
     // What the tables hold; they also hold pages that may not be accessed now.
     table(batch).visit(at, stop, [&](u64 page, u64, u32 level) {
-      const u64 first = std::max(page & ~(level_bytes(level) - 1), at), last = std::min((page & ~(level_bytes(level) - 1)) + level_bytes(level), stop);
+      const u64 first = std::max(page & ~(level_bytes(level) - 1), at),
+                last = std::min((page & ~(level_bytes(level) - 1)) + level_bytes(level), stop);
       std::ranges::fill(pages.subspan((first - address) >> kPageShift, (last - first) >> kPageShift), u8{1});
       return true;
     });

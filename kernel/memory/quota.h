@@ -24,7 +24,8 @@ class Quota final : public RefCounted<Quota> {
   // kNoMemory: a limit, here or above, would be exceeded; nothing is charged then.
   Result<> charge(u64 bytes, u64 objects = 0) {
     for (Quota* quota = this; quota != nullptr; quota = quota->parent_.get()) {
-      if (quota->charge_here(bytes, objects)) [[likely]] continue;
+      if (quota->charge_here(bytes, objects)) [[likely]]
+        continue;
       for (Quota* charged = this; charged != quota; charged = charged->parent_.get()) charged->uncharge_here(bytes, objects);
       return fail(Error::kNoMemory);
     }
@@ -50,13 +51,15 @@ class Quota final : public RefCounted<Quota> {
   static bool add_within(std::atomic<u64>& counter, u64 amount, u64 limit) {
     if (amount == 0) return true;
     const u64 before = counter.fetch_add(amount, std::memory_order_relaxed);
-    if (before <= limit && amount <= limit - before) [[likely]] return true;
+    if (before <= limit && amount <= limit - before) [[likely]]
+      return true;
     counter.fetch_sub(amount, std::memory_order_relaxed);
     return false;
   }
   bool charge_here(u64 bytes, u64 objects) {
     if (!add_within(bytes_, bytes, byte_limit())) return false;
-    if (add_within(objects_, objects, object_limit())) [[likely]] return true;
+    if (add_within(objects_, objects, object_limit())) [[likely]]
+      return true;
     bytes_.fetch_sub(bytes, std::memory_order_relaxed);
     return false;
   }

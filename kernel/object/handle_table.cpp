@@ -27,7 +27,8 @@ HandleTable::Slot* HandleTable::lock_slot(Handle handle) const {
   if (slot == nullptr) return nullptr;
   slot->lock();
   Object* object = slot->object();
-  if (object != nullptr && slot->generation == handle >> kIndexBits) [[likely]] return slot;
+  if (object != nullptr && slot->generation == handle >> kIndexBits) [[likely]]
+    return slot;
   slot->unlock(object);
   return nullptr;
 }

@@ -88,7 +88,8 @@ class HandleTable {
   template <class T>
   [[gnu::always_inline]] inline Result<Ref<T>> get_inline(Handle handle, Rights needed) {
     Slot* slot = slot_at(handle & kIndexMask);
-    if (slot == nullptr) [[unlikely]] return fail(Error::kBadHandle);
+    if (slot == nullptr) [[unlikely]]
+      return fail(Error::kBadHandle);
     slot->lock();
     Object* object = slot->object();
     if (object != nullptr && slot->generation == handle >> kIndexBits && object->type() == T::kType &&
@@ -111,7 +112,7 @@ class HandleTable {
   struct Slot {
     static constexpr u64 kLockBit = 1;
     std::atomic<u64> word;  // Object* | kLockBit; 0: free
-    u32 rights_or_next;     // free: index of the next free slot
+    u32 rights_or_next;  // free: index of the next free slot
     u32 generation;
 
     void lock() {
@@ -156,7 +157,7 @@ class HandleTable {
   Quota* quota_ = nullptr;
   Spinlock lock_;
   u32 first_free_ HATI_GUARDED_BY(lock_) = 0;  // 0: none
-  u32 capacity_ HATI_GUARDED_BY(lock_) = 0;    // slots made so far
+  u32 capacity_ HATI_GUARDED_BY(lock_) = 0;  // slots made so far
   u32 clear_next_ HATI_GUARDED_BY(lock_) = 0;
   bool closed_ HATI_GUARDED_BY(lock_) = false;
 };

@@ -10,12 +10,12 @@
 
 namespace hati {
 
-inline constexpr u64 kBalanceNs = 24'000'000;        // a CPU gives away one thread in so long at most
-inline constexpr u64 kShareWindowNs = 400'000'000;   // what "lately" means
+inline constexpr u64 kBalanceNs = 24'000'000;  // a CPU gives away one thread in so long at most
+inline constexpr u64 kShareWindowNs = 400'000'000;  // what "lately" means
 
 enum class Balance : u8 {
   kStay,
-  kMove,    // the loads become more equal
+  kMove,  // the loads become more equal
   kRotate,  // they change places: only worth it for the thread that has had the most
 };
 

@@ -100,9 +100,7 @@ class Machine {
 
 constexpr u64 kSecond = 1'000'000'000;
 
-void expect_near(u64 value, double expected, double tolerance) {
-  EXPECT_NEAR(static_cast<double>(value), expected, expected * tolerance);
-}
+void expect_near(u64 value, double expected, double tolerance) { EXPECT_NEAR(static_cast<double>(value), expected, expected * tolerance); }
 
 TEST(Balance, EqualThreadsGetEqualSharesWhereTheNumbersAreOdd) {
   for (const auto [cpus, threads] : {std::pair<usize, usize>{2, 3}, {4, 5}, {4, 7}, {2, 5}, {3, 4}}) {

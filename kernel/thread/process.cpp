@@ -59,7 +59,8 @@ Result<Ref<Process>> Process::create(SpaceFlags flags, Process* creator) {
   const bool first = creator == nullptr;
   Ref<Quota> above = first ? nullptr : creator->quota();
   Charge charge = TRY(Charge::make(above, sizeof(Process) + sizeof(Quota) + kPageSize, 1));  // with the root table
-  auto quota = TRY(Quota::create(first ? kQuotaBytes : frames.total_bytes() / kQuotaPart, first ? kQuotaObjects : kQuotaObjectsDefault, above));
+  auto quota =
+      TRY(Quota::create(first ? kQuotaBytes : frames.total_bytes() / kQuotaPart, first ? kQuotaObjects : kQuotaObjectsDefault, above));
   Ref<Process> supervisor;
   if (supervised) supervisor = Ref<Process>(*creator);
   Ref<Process> process = TRY(process_cache.make(flags, std::move(quota), supervisor));

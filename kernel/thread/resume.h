@@ -34,26 +34,30 @@ inline bool may_hold(const Thread& thread, u32 here) {
   }
   const i32 live = thread.fpu_cpu.load(std::memory_order_acquire);
   // A native thread (a worker) stays on its CPU; a supervised one follows its supervisor. Neither goes where its registers are not.
-  if ((!cs.in_enter && !may_hold(thread, here)) || thread.on_cpu.load(std::memory_order_acquire) || (live >= 0 && static_cast<u32>(live) != here) ||
-      (!thread.supervised() && thread.cpu.load(std::memory_order_relaxed) != here) ||
+  if ((!cs.in_enter && !may_hold(thread, here)) || thread.on_cpu.load(std::memory_order_acquire) ||
+      (live >= 0 && static_cast<u32>(live) != here) || (!thread.supervised() && thread.cpu.load(std::memory_order_relaxed) != here) ||
       (thread.affinity.load(std::memory_order_relaxed) >> here & 1) == 0) [[unlikely]]
     return make_runnable(thread);
   Thread* rival = cs.candidate;
   cs.candidate = &thread;
-  if (rival != nullptr) [[unlikely]] settle_candidates(cs, *rival);
+  if (rival != nullptr) [[unlikely]]
+    settle_candidates(cs, *rival);
 }
 
 // kThreadResume: a stopped supervised thread runs until it traps, which completes `user_data`. kTerminated, kBusy (not stopped, or its last
 // completion is not delivered yet).
 [[gnu::always_inline]] inline Result<> resume_supervised(Thread& thread, Ring& ring, u64 user_data) {
   u32 word = Thread::kStopped;
-  if (thread.overflow.in_overflow() || !thread.word_.compare_exchange_strong(word, Thread::kRunnable, std::memory_order_acq_rel)) [[unlikely]]
+  if (thread.overflow.in_overflow() || !thread.word_.compare_exchange_strong(word, Thread::kRunnable, std::memory_order_acq_rel))
+      [[unlikely]]
     return cannot_resume(thread, ring, user_data);
-  if (thread.resume.ring != &ring) [[unlikely]] change_resume_ring(thread, ring);
+  if (thread.resume.ring != &ring) [[unlikely]]
+    change_resume_ring(thread, ring);
   thread.resume.user_data = user_data;
   thread.resume.pending = true;
   Process& process = thread.process();
-  if (process.flush_pending() && process.wait_for_flush(thread.flush_park)) [[unlikely]] return {};
+  if (process.flush_pending() && process.wait_for_flush(thread.flush_park)) [[unlikely]]
+    return {};
   hand_over_inline(thread);
   return {};
 }

@@ -38,9 +38,7 @@ class RunQueue {
   // Adjusts the virtual time of a thread that slept or comes from another CPU, so that it neither starves nor dominates.
   void place(RunNode& node, bool woken) const;
   // Charges run time to a fair node that is not in a queue.
-  static void charge(RunNode& node, u64 ns) {
-    node.virtual_ns += node.weight == kNiceZeroWeight ? ns : ns * kNiceZeroWeight / node.weight;
-  }
+  static void charge(RunNode& node, u64 ns) { node.virtual_ns += node.weight == kNiceZeroWeight ? ns : ns * kNiceZeroWeight / node.weight; }
   // Time goes on: `running` (or nullptr) is the fair node that has the CPU.
   void advance(const RunNode* running);
   // Whether `node` (not queued) should run before `running`.

@@ -52,7 +52,8 @@ void program_timer(Cpu& cpu, CpuScheduler& cs, const Thread* running, u64 now) {
 Thread* switch_to(Cpu& cpu, CpuScheduler& cs, Thread* next) {
   Thread* previous = cpu.current;
   if (previous == next) return next;
-  if (cs.current_ended) [[unlikely]] arch::fpu_discard(*previous);
+  if (cs.current_ended) [[unlikely]]
+    arch::fpu_discard(*previous);
   arch::switch_thread(cpu, previous, next);
   cpu.current = next;
   if (next != nullptr) {
@@ -65,7 +66,8 @@ Thread* switch_to(Cpu& cpu, CpuScheduler& cs, Thread* next) {
   const bool ended = std::exchange(cs.current_ended, false);
   previous->on_cpu.store(false, std::memory_order_release);
   // From here another CPU may run `previous`, or free it unless it ended here.
-  if (ended) [[unlikely]] previous->finish_end();
+  if (ended) [[unlikely]]
+    previous->finish_end();
   return next;
 }
 
@@ -173,7 +175,8 @@ Thread* choose_and_switch(Cpu& cpu, CpuScheduler& cs, u64 now) {
     cs.yielding = false;
     if (choice.expelled != nullptr) left = choice;
     // It is in a queue by now, but nobody takes it from there while this CPU has it.
-    if (current != nullptr && choice.next != current && watches(*current)) current->word_.fetch_or(Thread::kInterrupt, std::memory_order_acq_rel);
+    if (current != nullptr && choice.next != current && watches(*current))
+      current->word_.fetch_or(Thread::kInterrupt, std::memory_order_acq_rel);
     if (choice.next == current && current != nullptr) {
       program_timer(cpu, cs, current, now);
       return switch_to(cpu, cs, current);
@@ -241,7 +244,8 @@ Thread* end_in_trap(Cpu& cpu, Thread& thread, Ring& ring) {
 
 Thread* leave_kernel(Cpu& cpu) {
   CpuScheduler& cs = scheduler_at(cpu.id);
-  if (cs.attention.load(std::memory_order_relaxed) == 0) [[likely]] return cpu.current;
+  if (cs.attention.load(std::memory_order_relaxed) == 0) [[likely]]
+    return cpu.current;
   return leave_slowly(cpu, cs);
 }
 
@@ -278,7 +282,8 @@ Thread* trap_supervised(Cpu& cpu, Thread& thread, Trap trap, u64 detail) {
   // Once the thread is kStopped somebody may resume it, in this ring or another: `ring` must outlive that.
   const Ref<Ring> keep = trap_ring != nullptr ? Ref<Ring>() : Ref<Ring>(ring);
   const u32 old = thread.word_.fetch_sub(Thread::kRunning - Thread::kStopped, std::memory_order_acq_rel);
-  if ((old & Thread::kKill) != 0) [[unlikely]] return end_in_trap(cpu, thread, ring);
+  if ((old & Thread::kKill) != 0) [[unlikely]]
+    return end_in_trap(cpu, thread, ring);
   const bool may_switch = cs.attention.load(std::memory_order_relaxed) == 0;
   Thread* waiter = ring.post_trap(thread, user_data, static_cast<i64>(trap), detail, cpu.id, may_switch);
   if (waiter == nullptr) return switch_away(cpu);

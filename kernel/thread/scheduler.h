@@ -45,8 +45,8 @@ struct CpuScheduler {
   RunQueue queue HATI_GUARDED_BY(lock);
   std::atomic<u32> fair_queued{0}, fifo_queued{0};  // copies of the counts, written under the lock, for looks without it
   std::atomic<u64> fair_load{0};                    // sum of the weights in the queue, for others
-  std::atomic<u32> running_weight{0};               // of the thread that runs, if it is a fair one. A hint: direct switches leave it alone
-  std::atomic<u32> running_priority{0};             // at most this is preempted without an interrupt; never below the truth for long
+  std::atomic<u32> running_weight{0};  // of the thread that runs, if it is a fair one. A hint: direct switches leave it alone
+  std::atomic<u32> running_priority{0};  // at most this is preempted without an interrupt; never below the truth for long
   std::atomic<u64> idle_ns{0}, switches{0};
 };
 struct alignas(64) SchedulerStorage {

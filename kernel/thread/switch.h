@@ -42,9 +42,11 @@ inline Thread* switch_directly(Cpu& cpu, Thread& previous, Thread& next) {
 // Whether the candidate may run at once although the queue was not asked under its lock.
 inline bool may_go_directly(CpuScheduler& cs, const Thread& candidate, u64 now) {
   // Pairs with enqueue(): either it sees the lower priority and interrupts, or we see its thread.
-  if (cs.running_priority.load(std::memory_order_relaxed) > candidate.priority) [[unlikely]] cs.running_priority.exchange(candidate.priority);
+  if (cs.running_priority.load(std::memory_order_relaxed) > candidate.priority) [[unlikely]]
+    cs.running_priority.exchange(candidate.priority);
   if (cs.attention.load(std::memory_order_relaxed) != 0 || cs.fifo_queued.load(std::memory_order_relaxed) != 0) return false;
-  if (candidate.priority != kPriorityFair || cs.fair_queued.load(std::memory_order_relaxed) == 0) [[likely]] return true;
+  if (candidate.priority != kPriorityFair || cs.fair_queued.load(std::memory_order_relaxed) == 0) [[likely]]
+    return true;
   return cs.slice_owner == &candidate && now < cs.slice_end_ns;
 }
 

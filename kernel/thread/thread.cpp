@@ -155,7 +155,8 @@ void Thread::finish_end() {
   if (Ring* target = std::exchange(resume.ring, nullptr)) {
     const Ref<Ring> reference = Ref<Ring>::adopt(target);
     Ring* trap_ring = supervisor_->trap_ring(this_cpu().id);
-    if (resume.pending) (trap_ring != nullptr ? trap_ring : target)->complete({resume.user_data, static_cast<i64>(Trap::kKilled), {}}, overflow);
+    if (resume.pending)
+      (trap_ring != nullptr ? trap_ring : target)->complete({resume.user_data, static_cast<i64>(Trap::kKilled), {}}, overflow);
   }
   while (PendingOperation* operation = next_waiter()) operation->finish(static_cast<u32>(end_code_));
   process_->thread_ended(*this, end_code_, end_);
@@ -228,8 +229,8 @@ Result<ThreadState> Thread::read_state() {
   if (!is_current && (state() != kEnded || on_cpu.load(std::memory_order_acquire))) return fail(Error::kBusy);
   if (is_current) arch::save_bases(*this);
   const ThreadPage& p = *page;
-  return ThreadState{p.rax, p.rbx, p.rcx, p.rdx, p.rsi, p.rdi, p.rbp, p.rsp, p.r8, p.r9, p.r10, p.r11, p.r12, p.r13, p.r14, p.r15,
-                     p.rip, p.rflags, p.fs_base, p.gs_base, fault_[0], fault_[1], fault_[2]};
+  return ThreadState{p.rax, p.rbx, p.rcx, p.rdx, p.rsi, p.rdi,    p.rbp,     p.rsp,     p.r8,      p.r9,      p.r10,    p.r11,
+                     p.r12, p.r13, p.r14, p.r15, p.rip, p.rflags, p.fs_base, p.gs_base, fault_[0], fault_[1], fault_[2]};
 }
 
 }  // namespace hati

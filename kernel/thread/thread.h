@@ -28,7 +28,8 @@ class Process;
 class Ring;
 
 struct ProcessTag;
-using ProcessHook = boost::intrusive::list_base_hook<boost::intrusive::tag<ProcessTag>, boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+using ProcessHook =
+    boost::intrusive::list_base_hook<boost::intrusive::tag<ProcessTag>, boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 class Thread final : public Object, public arch::ThreadContext, public RunNode, public ProcessHook {
  public:
@@ -109,7 +110,8 @@ class Thread final : public Object, public arch::ThreadContext, public RunNode, 
   bool claim_wake() {
     u32 word = kWaiting;  // mostly without requests
     do {
-      if (word_.compare_exchange_strong(word, kRunnable | (word & ~kStateMask), std::memory_order_acq_rel)) [[likely]] return true;
+      if (word_.compare_exchange_strong(word, kRunnable | (word & ~kStateMask), std::memory_order_acq_rel)) [[likely]]
+        return true;
     } while ((word & kStateMask) == kWaiting);
     return false;
   }

@@ -48,7 +48,8 @@ class TimerQueue {
   bool add(Timer& timer, u64 deadline_ns) HATI_EXCLUDES(lock_);
   // Takes the timer out of whatever queue it is in; after it returns no queue touches the timer any more.
   static void remove(Timer& timer) {
-    if (timer.queue_.load(std::memory_order_acquire) != nullptr) [[unlikely]] remove_queued(timer);
+    if (timer.queue_.load(std::memory_order_acquire) != nullptr) [[unlikely]]
+      remove_queued(timer);
   }
   // Fires what is due, at most `limit` timers.
   void run(u64 now_ns, u32 limit) HATI_EXCLUDES(lock_);

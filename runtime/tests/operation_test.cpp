@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include "runtime/operation.h"
 #include "protocols/console.h"
 #include "runtime/combine.h"
 #include "runtime/inline_message.h"
-#include "runtime/operation.h"
 #include "runtime/rpc.h"
 #include "runtime/tests/run.h"
 
@@ -14,8 +14,10 @@ using testing::simulate;
 
 Task<void> wait_one(Handle event, std::atomic<int>& woken, std::atomic<int>& cancelled) {
   const auto count = co_await event_wait(event);
-  if (count) ++woken;
-  else if (count.error() == Error::kCancelled) ++cancelled;
+  if (count)
+    ++woken;
+  else if (count.error() == Error::kCancelled)
+    ++cancelled;
 }
 Task<void> event_and_cancel() {
   auto event = KernelEvent::create();
@@ -31,7 +33,10 @@ Task<void> event_and_cancel() {
   EXPECT_EQ(woken + cancelled, 100);
   EXPECT_GT(cancelled, 0);
 }
-TEST(Operation, CompletionAndCancellationMeet) { run(4, event_and_cancel()); simulate(20, 3, event_and_cancel); }
+TEST(Operation, CompletionAndCancellationMeet) {
+  run(4, event_and_cancel());
+  simulate(20, 3, event_and_cancel);
+}
 
 Task<void> operation_deadline() {
   auto event = KernelEvent::create();
@@ -39,7 +44,10 @@ Task<void> operation_deadline() {
   EXPECT_EQ(co_await with_deadline(wait(event->get()), now_ns() + 1000), fail(Error::kTimedOut));
   EXPECT_EQ(co_await event_wait(kNoHandle), fail(Error::kBadHandle));
 }
-TEST(Operation, Deadline) { run(1, operation_deadline()); simulate(5, 2, operation_deadline); }
+TEST(Operation, Deadline) {
+  run(1, operation_deadline());
+  simulate(5, 2, operation_deadline);
+}
 
 Task<void> answer_inline(Handle channel) {
   auto received = co_await inline_receive(channel);
@@ -61,12 +69,16 @@ Task<void> inline_messages() {
   // A caller with buffers.
   const std::array<u64, 2> request{7, 8};
   std::array<u64, 2> reply{};
-  const auto answered = co_await channel_call(client.get(), std::as_bytes(std::span(request)), std::as_writable_bytes(std::span(reply)), {}, 0);
+  const auto answered =
+      co_await channel_call(client.get(), std::as_bytes(std::span(request)), std::as_writable_bytes(std::span(reply)), {}, 0);
   EXPECT_TRUE(answered && answered->bytes == sizeof(reply) && reply[0] == 8 && reply[1] == 8);
   client.reset();
   co_await scope.join();
 }
-TEST(Operation, InlineMessages) { run(1, inline_messages()); simulate(5, 2, inline_messages); }
+TEST(Operation, InlineMessages) {
+  run(1, inline_messages());
+  simulate(5, 2, inline_messages);
+}
 
 Task<void> flood() {
   std::vector<KernelEvent> events;
@@ -81,7 +93,10 @@ Task<void> flood() {
   co_await scope.join();
   EXPECT_EQ(woken, 1000);
 }
-TEST(Operation, MoreThanTheQueuesHold) { run(1, flood()); simulate(2, 1, flood); }
+TEST(Operation, MoreThanTheQueuesHold) {
+  run(1, flood());
+  simulate(2, 1, flood);
+}
 
 struct EchoConsole {
   Task<Result<console::WriteReply>> on(console::WriteRequest, CallContext& context) {
@@ -172,7 +187,10 @@ Task<void> server_gone() {
   ends.first.reset();
   co_await scope.join();
 }
-TEST(Rpc, ServerGone) { run(2, server_gone()); simulate(5, 2, server_gone); }
+TEST(Rpc, ServerGone) {
+  run(2, server_gone());
+  simulate(5, 2, server_gone);
+}
 
 }  // namespace
 }  // namespace hati

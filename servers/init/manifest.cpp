@@ -26,26 +26,34 @@ class Reader {
       if (required) complain(key, "is missing");
       return;
     }
-    if (auto value = node->value_exact<std::string>()) out = *value;
-    else complain(key, "must be text");
+    if (auto value = node->value_exact<std::string>())
+      out = *value;
+    else
+      complain(key, "must be text");
   }
   void flag(std::string_view key, bool& out) {
     const toml::node* node = take(key);
     if (node == nullptr) return;
-    if (auto value = node->value_exact<bool>()) out = *value;
-    else complain(key, "must be true or false");
+    if (auto value = node->value_exact<bool>())
+      out = *value;
+    else
+      complain(key, "must be true or false");
   }
   void number(std::string_view key, u32& out, u32 least, u32 most) {
     const toml::node* node = take(key);
     if (node == nullptr) return;
     const auto value = node->value_exact<i64>();
-    if (value && *value >= least && *value <= most) out = static_cast<u32>(*value);
-    else complain(key, "must be a number from " + std::to_string(least) + " to " + std::to_string(most));
+    if (value && *value >= least && *value <= most)
+      out = static_cast<u32>(*value);
+    else
+      complain(key, "must be a number from " + std::to_string(least) + " to " + std::to_string(most));
   }
   void texts(std::string_view key, std::vector<std::string>& out) {
     each(key, [&](const toml::node& node) {
-      if (auto value = node.value_exact<std::string>()) out.push_back(*value);
-      else complain(key, "must be a list of texts");
+      if (auto value = node.value_exact<std::string>())
+        out.push_back(*value);
+      else
+        complain(key, "must be a list of texts");
     });
   }
   // Calls f(node) for each element of an array.
@@ -98,8 +106,10 @@ void read_interrupt(const toml::node& node, Reader& reader, ServerSpec& spec, st
   if (!gsi || *gsi < 0 || *gsi > 1023) return reader.complain("interrupts", "need a gsi");
   interrupt.gsi = static_cast<u32>(*gsi);
   inner.choice<InterruptFlags>("trigger", interrupt.flags,
-                               {{"edge-high", InterruptFlags::kEdgeHigh}, {"edge-low", InterruptFlags::kEdgeLow},
-                                {"level-high", InterruptFlags::kLevelHigh}, {"level-low", InterruptFlags::kLevelLow}});
+                               {{"edge-high", InterruptFlags::kEdgeHigh},
+                                {"edge-low", InterruptFlags::kEdgeLow},
+                                {"level-high", InterruptFlags::kLevelHigh},
+                                {"level-low", InterruptFlags::kLevelLow}});
   spec.interrupts.push_back(interrupt);
 }
 
@@ -116,12 +126,15 @@ ServerSpec read_server(const toml::table& table, std::string& error) {
   reader.each("ports", [&](const toml::node& node) {
     const auto text = node.value_exact<std::string>();
     const auto ports = text ? parse_ports(*text) : std::nullopt;
-    if (ports) spec.ports.push_back(*ports);
-    else reader.complain("ports", "must be ranges like \"0x3f8-0x3ff\"");
+    if (ports)
+      spec.ports.push_back(*ports);
+    else
+      reader.complain("ports", "must be ranges like \"0x3f8-0x3ff\"");
   });
   reader.each("interrupts", [&](const toml::node& node) { read_interrupt(node, reader, spec, error); });
   reader.choice<u32>("priority", spec.priority, {{"fair", kPriorityFair}, {"server", kPriorityServer}, {"driver", kPriorityDriver}});
-  reader.choice<Placement>("placement", spec.placement, {{"separate", Placement::kSeparate}, {"attached", Placement::kAttached}, {"auto", Placement::kAuto}});
+  reader.choice<Placement>("placement", spec.placement,
+                           {{"separate", Placement::kSeparate}, {"attached", Placement::kAttached}, {"auto", Placement::kAuto}});
   reader.choice<Restart>("restart", spec.restart, {{"never", Restart::kNever}, {"always", Restart::kAlways}});
   reader.number("state_bytes", state_bytes, 0, kStateMax);
   spec.state_bytes = state_bytes;

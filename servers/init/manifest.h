@@ -27,21 +27,21 @@ struct InterruptSpec {
 
 // One [[server]].
 struct ServerSpec {
-  std::string name;                     // unique; at most 27 bytes
-  std::string path;                     // in the boot image
-  std::vector<std::string> arguments;   // after argv[0], which is the name
-  std::vector<std::string> handles;     // of init's own, by start-up name: boot-image, command-line, resource
-  std::vector<PortSpec> ports;          // handles "ports", "ports1", …
+  std::string name;  // unique; at most 27 bytes
+  std::string path;  // in the boot image
+  std::vector<std::string> arguments;  // after argv[0], which is the name
+  std::vector<std::string> handles;  // of init's own, by start-up name: boot-image, command-line, resource
+  std::vector<PortSpec> ports;  // handles "ports", "ports1", …
   std::vector<InterruptSpec> interrupts;  // handles "interrupt", "interrupt1", …
-  std::vector<std::string> offers;      // services; handle "listen"
-  std::vector<std::string> connect;     // services; handles by their names
-  u64 state_bytes = 0;                  // handle "state": memory that keeps its contents when the server is started again
+  std::vector<std::string> offers;  // services; handle "listen"
+  std::vector<std::string> connect;  // services; handles by their names
+  u64 state_bytes = 0;  // handle "state": memory that keeps its contents when the server is started again
   u32 priority = kPriorityServer;
   Placement placement = Placement::kSeparate;
   Restart restart = Restart::kNever;
-  u32 memory_percent = 25;              // of all memory, that the kernel may use for it: objects, tables, messages, pages of Memory objects
-  u32 objects = 65536;                  // kernel objects
-  bool power = false;      // may switch the system off
+  u32 memory_percent = 25;  // of all memory, that the kernel may use for it: objects, tables, messages, pages of Memory objects
+  u32 objects = 65536;  // kernel objects
+  bool power = false;  // may switch the system off
   bool essential = false;  // when it ends, so does the system
 };
 

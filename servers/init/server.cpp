@@ -19,7 +19,9 @@ constexpr usize kStartsMax = 5;
 constexpr u64 kStartsWindowNs = 30 * kNsPerSecond;
 constexpr u64 kBackOffNs = 20 * kNsPerMs;
 
-std::string numbered(std::string_view name, usize index) { return index == 0 ? std::string(name) : std::string(name) + std::to_string(index); }
+std::string numbered(std::string_view name, usize index) {
+  return index == 0 ? std::string(name) : std::string(name) + std::to_string(index);
+}
 
 }  // namespace
 

@@ -3,9 +3,9 @@
 // run in threads of their own, which begin without an area.
 #include "thread.h"
 
-#include <initializer_list>
 #include <linux/rseq.h>
 #include <ucontext.h>
+#include <initializer_list>
 
 #define FAMILY "thread"
 

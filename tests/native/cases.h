@@ -24,8 +24,8 @@ struct Case {
   Task<Verdict> (*run)(Fixture& fixture);
 };
 
-#define EXPECT(...)                                    \
-  do {                                                 \
+#define EXPECT(...)                                      \
+  do {                                                   \
     if (!(__VA_ARGS__)) co_return Verdict(#__VA_ARGS__); \
   } while (false)
 

@@ -34,7 +34,8 @@ Task<Verdict> raw_call(Fixture& fixture) {
   std::array<u64, 2> reply{};
   const u64 before = now_ns();
   for (u64 i = 0; i < kRounds; ++i) {
-    const auto answered = co_await channel_call(fixture.raw.get(), std::as_bytes(std::span(request)), std::as_writable_bytes(std::span(reply)), {}, 0);
+    const auto answered =
+        co_await channel_call(fixture.raw.get(), std::as_bytes(std::span(request)), std::as_writable_bytes(std::span(reply)), {}, 0);
     if (!answered || answered->bytes != sizeof(reply)) co_return "a call failed";
   }
   log_info("bench raw-call-one-way {} ns", (now_ns() - before) / kRounds / 2);

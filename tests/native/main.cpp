@@ -14,8 +14,11 @@ Channel take_channel(std::string_view name) {
 }
 
 Task<int> run() {
-  Fixture fixture{.init = Client<system::SystemProtocol>(take_channel(kStartupInit)), .echo = Client<EchoProtocol>(take_channel("echo")),
-                  .fuzz = Client<FuzzProtocol>(take_channel("fuzz")), .hoarder = Client<HoardProtocol>(take_channel("hoarder")), .raw = take_channel("raw")};
+  Fixture fixture{.init = Client<system::SystemProtocol>(take_channel(kStartupInit)),
+                  .echo = Client<EchoProtocol>(take_channel("echo")),
+                  .fuzz = Client<FuzzProtocol>(take_channel("fuzz")),
+                  .hoarder = Client<HoardProtocol>(take_channel("hoarder")),
+                  .raw = take_channel("raw")};
   u32 passed = 0, failed = 0;
   for (const auto cases : {bridge_cases(), object_cases(), quota_cases(), ipc_cases()})
     for (const Case& one : cases) {

@@ -43,7 +43,6 @@ struct FuzzRequest {
 };
 using FuzzProtocol = Protocol<FuzzRequest>;
 
-
 // To the hoarder: what it held is let go, then it takes as much of this as it can get.
 enum class HoardWhat : u64 { kNothing, kEvents, kMemories, kPages, kChannels, kRings, kThreads, kSpaces, kMappings, kMessages };
 struct HoardReply {

@@ -11,10 +11,11 @@ struct Hoard {
   const char* name;
   u64 least, most;  // that must be, and may be had: the manifest gives it 5% of 64 MiB and 300 objects
 };
-constexpr Hoard kHoards[] = {
-    {HoardWhat::kEvents, "events", 200, 300},     {HoardWhat::kMemories, "memory objects", 200, 300}, {HoardWhat::kPages, "pages", 100, 820},
-    {HoardWhat::kChannels, "channels", 100, 150}, {HoardWhat::kRings, "rings", 50, 150},              {HoardWhat::kThreads, "threads", 50, 150},
-    {HoardWhat::kSpaces, "spaces", 20, 300},      {HoardWhat::kMappings, "mappings", 2000, 40000},    {HoardWhat::kMessages, "messages", 100, 820}};
+constexpr Hoard kHoards[] = {{HoardWhat::kEvents, "events", 200, 300},    {HoardWhat::kMemories, "memory objects", 200, 300},
+                             {HoardWhat::kPages, "pages", 100, 820},      {HoardWhat::kChannels, "channels", 100, 150},
+                             {HoardWhat::kRings, "rings", 50, 150},       {HoardWhat::kThreads, "threads", 50, 150},
+                             {HoardWhat::kSpaces, "spaces", 20, 300},     {HoardWhat::kMappings, "mappings", 2000, 40000},
+                             {HoardWhat::kMessages, "messages", 100, 820}};
 
 u64 memory_free() {
   SystemInfo info{};
@@ -59,7 +60,8 @@ Task<Verdict> limits_are_not_raised_from_inside(Fixture&) {
   co_return "";
 }
 
-constexpr Case kCases[] = {{"quota-hoarder-is-refused", hoarder_is_refused}, {"quota-not-raised-from-inside", limits_are_not_raised_from_inside}};
+constexpr Case kCases[] = {{"quota-hoarder-is-refused", hoarder_is_refused},
+                           {"quota-not-raised-from-inside", limits_are_not_raised_from_inside}};
 
 }  // namespace
 

@@ -86,13 +86,15 @@ constexpr u64 kDr7Enables = 0xff, kDr7ExactBits = 3 << 8, kDr7Conditions = 0xfff
   }
   if (cpu.space != to.space_context && !can_stay(cpu, to)) load_space_inline(cpu, to.space_context);
   load_bases(cpu, *to.page);
-  if (to.page->debug_control != 0 || cpu.debug_registers) [[unlikely]] load_debug_registers(cpu, *to.page);
+  if (to.page->debug_control != 0 || cpu.debug_registers) [[unlikely]]
+    load_debug_registers(cpu, *to.page);
 }
 
 // fpu_switch(), as far as no state has to move: to the owner, or to a worker, which seldom touches it.
 [[gnu::always_inline]] inline void switch_extended(Cpu& cpu, ThreadContext& to) {
   const bool trap = cpu.fpu_owner != &to;
-  if (trap && !to.lazy_fpu) [[unlikely]] return fpu_switch(cpu, &to);
+  if (trap && !to.lazy_fpu) [[unlikely]]
+    return fpu_switch(cpu, &to);
   if (cpu.fpu_trap == trap) return;
   if (trap) {
     write_cr0(read_cr0() | kCr0TaskSwitched);

@@ -3,10 +3,10 @@
 #pragma once
 
 #include "abi/call.h"
-#include "base/error.h"
 #include "abi/ring.h"
 #include "abi/startup.h"
 #include "abi/thread.h"
+#include "base/error.h"
 
 namespace hati::test {
 

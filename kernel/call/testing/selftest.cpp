@@ -219,7 +219,8 @@ void test_supervised(UserRing& ring) {
   ring.enter(1, 1);
   Completion c = ring.take();
   expect(c.result == static_cast<i64>(Trap::kException) && c.value[0] == 14 && program.page->fault_address == 0xdead0000 &&
-             (program.page->error_code & kFaultUnmapped) != 0, "page fault", c.result);
+             (program.page->error_code & kFaultUnmapped) != 0,
+         "page fault", c.result);
   program.page->rip = 0x8000'0000'0000'0000;  // not canonical
   ring.push(Operation::kThreadResume, program.thread, 61);
   ring.enter(1, 1);

@@ -17,7 +17,8 @@
 
 namespace hati::linux {
 
-Thread::Thread(World& world, Ref<Process> process, Tid tid) : world_(world), process_(std::move(process)), tid_(tid), start_ns_(monotonic_ns()) {}
+Thread::Thread(World& world, Ref<Process> process, Tid tid)
+    : world_(world), process_(std::move(process)), tid_(tid), start_ns_(monotonic_ns()) {}
 
 void Thread::destroy(Thread* thread) { delete thread; }
 
@@ -94,7 +95,8 @@ Task<> Thread::handle_call(u64 number) {
   if (traced) trace_leave(*this, entry.name, result);
   finish_call(number, result);
   // A tracer that asked for calls only during this one (at an event) hears of its end.
-  if ((work() & kWorkTrace) != 0 && trace.original_rax == -1) [[unlikely]] co_await trace_call_end(*this, number);
+  if ((work() & kWorkTrace) != 0 && trace.original_rax == -1) [[unlikely]]
+    co_await trace_call_end(*this, number);
 }
 
 Task<bool> Thread::handle_work() {

@@ -29,13 +29,13 @@ class World;
 
 // Reasons to look up before returning to the program.
 enum WorkBits : u32 {
-  kWorkSignal = 1,    // a signal may be deliverable
-  kWorkStop = 2,      // the process stops (SIGSTOP family)
-  kWorkExit = 4,      // the thread must exit (exit_group, exec of another thread, SIGKILL)
-  kWorkTrace = 8,     // a tracer wants to know about calls or steps: stays set (ptrace/)
-  kWorkTimer = 16,    // CPU-time timers or limits to check
+  kWorkSignal = 1,  // a signal may be deliverable
+  kWorkStop = 2,  // the process stops (SIGSTOP family)
+  kWorkExit = 4,  // the thread must exit (exit_group, exec of another thread, SIGKILL)
+  kWorkTrace = 8,  // a tracer wants to know about calls or steps: stays set (ptrace/)
+  kWorkTimer = 16,  // CPU-time timers or limits to check
   kWorkBarrier = 32,  // membarrier(2): say that the program was left
-  kWorkTrap = 64,     // a tracer wants the thread to stop (ptrace/)
+  kWorkTrap = 64,  // a tracer wants the thread to stop (ptrace/)
   kWorkSequences = 128,  // rseq(2): the thread was disturbed or is elsewhere
 };
 
@@ -101,7 +101,7 @@ class Thread : public RefCounted<Thread> {
   RestartableSequences sequences;
   i32 parent_death_signal = 0;
   u64 timer_slack_ns = 50'000;
-  Ref<VforkCompletion> vfork;         // the parent waits in vfork(2) for this thread's exec or end
+  Ref<VforkCompletion> vfork;  // the parent waits in vfork(2) for this thread's exec or end
 
   std::string comm() const HATI_EXCLUDES(lock_);
   void set_comm(std::string_view name) HATI_EXCLUDES(lock_);  // cut to 15 bytes
@@ -116,10 +116,10 @@ class Thread : public RefCounted<Thread> {
   // restart_syscall(2): the coroutine that goes on with an interrupted sleep.
   struct RestartBlock {
     Task<SysResult<i64>> (*restart)(Thread& thread) = nullptr;
-    u64 deadline = 0;       // absolute, of `clock`
-    u64 address = 0;        // where to write the rest
+    u64 deadline = 0;  // absolute, of `clock`
+    u64 address = 0;  // where to write the rest
     u32 clock = 0;
-    u64 value[3] = {};      // poll, futex
+    u64 value[3] = {};  // poll, futex
   } restart;
 
   // Scheduling, as told by sched_setscheduler(2) and setpriority(2); under lock().
@@ -133,20 +133,20 @@ class Thread : public RefCounted<Thread> {
   };
   Scheduling scheduling HATI_GUARDED_BY(lock_);
 
-  std::atomic<bool> stopped{false};      // in a group stop
-  i32 exit_code = 0;                     // of exit(2), as a wait status
+  std::atomic<bool> stopped{false};  // in a group stop
+  i32 exit_code = 0;  // of exit(2), as a wait status
   // Usage counters of getrusage(2): changed by the thread itself.
   std::atomic<u64> voluntary_switches{0};
 
  private:
   friend class Waiter;
-  friend class ThreadFactory;            // process/fork.cpp
-  friend class ThreadReplacement;        // exec and exit: takes parts away or replaces them
+  friend class ThreadFactory;  // process/fork.cpp
+  friend class ThreadReplacement;  // exec and exit: takes parts away or replaces them
 
   Thread(World& world, Ref<Process> process, Tid tid);
 
-  Task<bool> handle_work();             // false: the thread has ended
-  Task<> handle_call(u64 number);       // calls that may sleep
+  Task<bool> handle_work();  // false: the thread has ended
+  Task<> handle_call(u64 number);  // calls that may sleep
   // One stay in the program with calls and steps reported to the tracer (ptrace/call.cpp).
   Task<> traced_round();
   Task<> traced_call(u64 number);
@@ -156,13 +156,13 @@ class Thread : public RefCounted<Thread> {
 
   World& world_;
   Ref<Process> process_;
-  std::atomic<Tid> tid_;                // changes only when exec makes a thread the leader
+  std::atomic<Tid> tid_;  // changes only when exec makes a thread the leader
   SupervisedThread native_;
   Ref<Mm> mm_;
   Ref<FdTable> files_;
   Ref<FsContext> fs_;
   u64 start_ns_ = 0;
-  u64 past_cpu_ns_ = 0;                 // of native threads before the last exec; under lock_
+  u64 past_cpu_ns_ = 0;  // of native threads before the last exec; under lock_
 
   mutable SpinLock lock_;
   Ref<const Credentials> credentials_ HATI_GUARDED_BY(lock_);
@@ -172,7 +172,7 @@ class Thread : public RefCounted<Thread> {
 
   alignas(64) std::atomic<u32> work_{0};
   std::atomic<bool> in_program_{false};  // between resume and trap: set_work() must interrupt
-  std::atomic<bool> asleep_{false};      // sleeping_in_ is set
+  std::atomic<bool> asleep_{false};  // sleeping_in_ is set
 };
 
 }  // namespace hati::linux

@@ -193,7 +193,12 @@ void become(Thread& thread, LoadedProgram loaded, SupervisedThread native, NewId
 }  // namespace
 
 Task<SysResult<>> execute(Thread& thread, i32 dirfd, std::string path, StringList arguments, StringList environment, u32 flags) {
-  Program program{.file = {}, .interpreter = {}, .image = {}, .interpreter_image = {}, .file_name = {}, .arguments = std::move(arguments),
+  Program program{.file = {},
+                  .interpreter = {},
+                  .image = {},
+                  .interpreter_image = {},
+                  .file_name = {},
+                  .arguments = std::move(arguments),
                   .environment = std::move(environment)};
   if (program.arguments.count() == 0) program.arguments.add("");
   CO_TRY(co_await find_program(thread, program, dirfd, std::move(path), flags));

@@ -53,11 +53,20 @@ SysResult<i64> sys_madvise(Thread& thread, u64 address, u64 bytes, i32 advice) {
   const Mm& mm = thread.mm();
   enum class Act { kNone, kDiscard, kFree, kPopulateRead, kPopulateWrite } act = Act::kNone;
   switch (advice) {
-    case kAdviceNormal: case kAdviceRandom: case kAdviceSequential: case kAdviceWillNeed: case kAdviceHugePage: case kAdviceNoHugePage:
-    case kAdviceCold: case kAdvicePageOut:
-      break;  // hints, or what is the case anyway
-    case kAdviceDontDump: case kAdviceDoDump:
-    case kAdviceDontFork: case kAdviceDoFork: case kAdviceWipeOnFork: case kAdviceKeepOnFork: return advise_fork(thread.mm(), address, bytes, advice);
+    case kAdviceNormal:
+    case kAdviceRandom:
+    case kAdviceSequential:
+    case kAdviceWillNeed:
+    case kAdviceHugePage:
+    case kAdviceNoHugePage:
+    case kAdviceCold:
+    case kAdvicePageOut: break;  // hints, or what is the case anyway
+    case kAdviceDontDump:
+    case kAdviceDoDump:
+    case kAdviceDontFork:
+    case kAdviceDoFork:
+    case kAdviceWipeOnFork:
+    case kAdviceKeepOnFork: return advise_fork(thread.mm(), address, bytes, advice);
     case kAdviceDontNeed: act = Act::kDiscard; break;
     case kAdviceFree: act = Act::kFree; break;
     case kAdvicePopulateRead: act = Act::kPopulateRead; break;
@@ -75,7 +84,8 @@ SysResult<i64> sys_madvise(Thread& thread, u64 address, u64 bytes, i32 advice) {
     } else if (act == Act::kDiscard || act == Act::kFree) {
       if (!mm.space().discard(from, to - from)) result = fail(Errno::kINVAL);
     } else if (act != Act::kNone) {
-      if (!mm.space().populate(from, to - from, act == Act::kPopulateWrite ? PopulateFlags::kWrite : PopulateFlags::kRead)) result = fail(Errno::kFAULT);
+      if (!mm.space().populate(from, to - from, act == Act::kPopulateWrite ? PopulateFlags::kWrite : PopulateFlags::kRead))
+        result = fail(Errno::kFAULT);
     }
   });
   if (!result) return fail(result.error());

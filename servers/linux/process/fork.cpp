@@ -283,7 +283,8 @@ SysResult<CloneArguments> read_clone_arguments(Thread& thread, u64 address, u64 
   for (u64 at = sizeof arguments; at < size; ++at)
     if (TRY(thread.memory().get(UserPtr<u8>{address + at})) != 0) return fail(Errno::kTOOBIG);
   const u64 known = 0xffff'ffff | kCloneClearSighand | kCloneIntoCgroup;
-  if ((arguments.flags & ~known) != 0 || (arguments.flags & (kCloneDetached | (kCloneSignalMask & ~u64{kCloneNewTime}))) != 0) return fail(Errno::kINVAL);
+  if ((arguments.flags & ~known) != 0 || (arguments.flags & (kCloneDetached | (kCloneSignalMask & ~u64{kCloneNewTime}))) != 0)
+    return fail(Errno::kINVAL);
   if (arguments.exit_signal > kSignalCount) return fail(Errno::kINVAL);
   if ((arguments.flags & (kCloneThread | kCloneParent)) != 0 && arguments.exit_signal != 0) return fail(Errno::kINVAL);
   if (has_all(arguments.flags, kCloneSighand | kCloneClearSighand)) return fail(Errno::kINVAL);

@@ -79,7 +79,8 @@ void inherit_sequences(Thread& parent, Thread& child) {
 }
 
 SysResult<i64> sys_rseq(Thread& thread, u64 area, u32 bytes, u32 flags, u32 signature) {
-  if ((flags & kSequenceUnregister) != 0) return flags == kSequenceUnregister ? unregister(thread, area, bytes, signature) : fail(Errno::kINVAL);
+  if ((flags & kSequenceUnregister) != 0)
+    return flags == kSequenceUnregister ? unregister(thread, area, bytes, signature) : fail(Errno::kINVAL);
   if (flags != 0) return fail(Errno::kINVAL);
   RestartableSequences& own = thread.sequences;
   if (own.area != 0) {

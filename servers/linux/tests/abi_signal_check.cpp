@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // abi/linux/signal.h against linux/signal.h, asm/siginfo.h, asm/sigcontext.h, asm/ucontext.h.
-#include <linux/signal.h>
-#include <asm/siginfo.h>
 #include <asm/sigcontext.h>
+#include <asm/siginfo.h>
 #include <asm/ucontext.h>
+#include <linux/signal.h>
 #undef sa_handler
 #undef sa_sigaction
 

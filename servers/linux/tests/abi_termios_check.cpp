@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // abi/linux/termios.h against asm/termbits.h, asm/termios.h, asm/ioctls.h, linux/serial.h.
-#include <linux/ioctl.h>
 #include <asm/ioctls.h>
 #include <asm/termbits.h>
 #include <asm/termios.h>
+#include <linux/ioctl.h>
 #include <linux/serial.h>
 
 #include "abi/linux/termios.h"

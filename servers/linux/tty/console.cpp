@@ -38,7 +38,8 @@ Task<Result<void>> Console::connect_again(Ref<Connection> broken) {
   system::ConnectRequest request{};
   std::memcpy(request.service, kService, sizeof kService);
   Attachments reply;
-  const auto answer = co_await rpc_detail::call(world().system.handle(), request.kId, std::as_bytes(std::span(&request, 1)), {}, nullptr, &reply);
+  const auto answer =
+      co_await rpc_detail::call(world().system.handle(), request.kId, std::as_bytes(std::span(&request, 1)), {}, nullptr, &reply);
   if (!answer) co_return std::unexpected(answer.error());
   if (reply.handles.empty()) co_return std::unexpected(Error::kBadData);
   auto fresh = Ref<Connection>::adopt(std::make_unique<Connection>(Channel(reply.handles[0].release())).release());
@@ -118,7 +119,8 @@ Task<> Console::pump_input() {
     const Ref<Connection> current = connection();
     if (current) {
       Attachments reply;
-      const auto read = co_await current->client.call(console::ReadRequest{.bytes_max = kChunk, .stream = stream_, .position = bytes_in_}, nullptr, &reply);
+      const auto read = co_await current->client.call(console::ReadRequest{.bytes_max = kChunk, .stream = stream_, .position = bytes_in_},
+                                                      nullptr, &reply);
       if (read) {
         for (u32 i = 0; i < read->breaks; ++i) input_break();
         bytes_in_ += reply.payload.size();

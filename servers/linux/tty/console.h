@@ -44,9 +44,9 @@ class Console final : public Terminal {
   WaitQueue pump_wait_;
   async::Mutex connecting_;
   std::string output_ HATI_GUARDED_BY(lock_);
-  u64 stream_ = 0;                             // protocols/console.h; constant
-  u64 bytes_out_ = 0;                          // acknowledged; of pump_output()
-  u64 bytes_in_ = 0;                           // of pump_input()
+  u64 stream_ = 0;  // protocols/console.h; constant
+  u64 bytes_out_ = 0;  // acknowledged; of pump_output()
+  u64 bytes_in_ = 0;  // of pump_input()
   usize in_flight_ HATI_GUARDED_BY(lock_) = 0;
   Ref<Connection> connection_ HATI_GUARDED_BY(lock_);
 };
