@@ -25,7 +25,8 @@ struct Startup {
 inline constexpr char kStartupResource[] = "resource";      // Resource with all rights
 inline constexpr char kStartupBootImage[] = "boot-image";   // Memory: the initial ram disk as loaded, read and map
 inline constexpr char kStartupCommandLine[] = "command-line";  // Memory of one page: zero-terminated text
-inline constexpr char kStartupClock[] = "clock";            // Memory of one page: ClockPage, read-only
+inline constexpr char kStartupLog[] = "log";  // Resource, only to read the kernel's log (kInspect); init gives it to servers
+inline constexpr char kStartupClock[] = "clock";  // Memory of one page: ClockPage, read-only
 
 // Everything needed to read the clock without the kernel; constant after boot, except that a sequence count guards it.
 // Where the processor has RDTSCP or RDPID, they give the CPU's number (IA32_TSC_AUX).

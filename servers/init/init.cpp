@@ -80,6 +80,10 @@ Result<OwnedHandle> Init::own_handle(std::string_view name, Rights& rights) cons
     own = &resource_;
     rights = Rights::kManage | Rights::kInspect;
   }
+  if (name == kStartupLog) {
+    own = &resource_;
+    rights = Rights::kInspect;  // enough for kLogRead, and for nothing else
+  }
   if (own == nullptr || !*own) return fail(Error::kNotFound);
   return own->duplicate();
 }

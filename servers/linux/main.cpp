@@ -27,7 +27,7 @@ void take_handles(World& world) {
   world.boot_image = take<Memory>(kStartupBootImage);
   if (const auto info = world.boot_image ? world.boot_image.memory_info() : fail(Error::kNotFound)) world.boot_image_bytes = info->bytes;
   if (const auto text = take_startup_handle(kStartupCommandLine)) world.command_line = read_text(*text);
-  world.resource = take<OwnedHandle>(kStartupResource);
+  world.kernel_log = take<OwnedHandle>(kStartupLog);
   world.console = take<OwnedHandle>("console");
   world.system = Client<system::SystemProtocol>(take<Channel>(kStartupInit));
   SystemInfo info{};

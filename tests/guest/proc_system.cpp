@@ -2,6 +2,7 @@
 // The files of /proc about the whole system, as ps, top, free, uptime and mount read them.
 #include "test.h"
 
+#include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
@@ -202,4 +203,40 @@ TEST(thread_self_and_self_links) {
     CHECK(readlinkat(fd, "self", mine, sizeof mine - 1) > 0);  // the reader decides, not the opener
     CHECK_EQ(atoi(mine), getpid());
   });
+}
+
+TEST(kernel_log_can_be_read) {
+  enum { kReadAll = 3, kClear = 5, kBufferSize = 10 };
+  REQUIRE(klogctl(kBufferSize, nullptr, 0) > 0);
+  const int bytes = must(klogctl(kReadAll, text, sizeof text));
+  REQUIRE(bytes > 100);
+  CHECK(memchr(text, '\n', bytes) != nullptr);
+  CHECK_EQ(klogctl(kReadAll, text, 100) <= 100, true);
+  CHECK_ERRNO(klogctl(kReadAll, nullptr, 100), EINVAL);
+  CHECK_ERRNO(klogctl(kReadAll, text, -1), EINVAL);
+  CHECK_ERRNO(klogctl(77, text, 100), EINVAL);
+  IN_CHILD([] {
+    drop_privileges();
+    CHECK_ERRNO(klogctl(kClear, nullptr, 0), EPERM);
+  });
+}
+
+TEST(kmsg_gives_one_record_for_each_read) {
+  const int fd = must(open("/dev/kmsg", O_RDWR | O_NONBLOCK));
+  const ssize_t bytes = must(read(fd, text, sizeof text - 1));
+  text[bytes] = '\0';
+  int priority = -1;
+  unsigned long long sequence = 0, micros = 0;
+  CHECK_EQ(sscanf(text, "%d,%llu,%llu,", &priority, &sequence, &micros), 3);
+  CHECK(strchr(text, ';') != nullptr && text[bytes - 1] == '\n');
+  must(lseek(fd, 0, SEEK_END));
+  must(write(fd, "<6>a line from a test of the log\n", 33));
+  bool found = false;
+  while (!found) {
+    const ssize_t got = read(fd, text, sizeof text - 1);
+    if (got < 0) break;
+    text[got] = '\0';
+    found = strstr(text, "a line from a test of the log\n") != nullptr;
+  }
+  CHECK(found);
 }

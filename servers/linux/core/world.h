@@ -34,17 +34,17 @@ class World {
   ProcessTable& processes() { return processes_; }
   Scope& scope() { return scope_; }  // background tasks: threads, timers
 
-  std::string command_line;             // as the boot loader gave it
-  Memory boot_image;                    // the initial ram disk: cpio archive, read and map rights
+  std::string command_line;  // as the boot loader gave it
+  Memory boot_image;  // the initial ram disk: cpio archive, read and map rights
   u64 boot_image_bytes = 0;
-  OwnedHandle resource;                 // for the kernel log; none: syslog(2) reads fail
-  OwnedHandle console;                       // channel to the console's driver (protocols/console.h); tty/ takes it
-  Client<system::SystemProtocol> system;     // init: power, connections to other servers
-  Memory clock_memory;                  // ClockPage, for the vDSO
+  OwnedHandle kernel_log;  // for kLogRead alone; none: syslog(2) reads fail
+  OwnedHandle console;  // channel to the console's driver (protocols/console.h); tty/ takes it
+  Client<system::SystemProtocol> system;  // init: power, connections to other servers
+  Memory clock_memory;  // ClockPage, for the vDSO
   u32 cpu_count = 1;
 
-  Ref<Process> init;                    // PID 1
-  Vfs* vfs = nullptr;                   // owned by vfs/
+  Ref<Process> init;  // PID 1
+  Vfs* vfs = nullptr;  // owned by vfs/
 
   UtsNames uts() const HATI_EXCLUDES(lock_);
   void set_node(std::string name) HATI_EXCLUDES(lock_);
@@ -56,9 +56,9 @@ class World {
   WaitQueue& wall_changed() { return wall_changed_; }  // the wall clock was set: absolute realtime timers, TFD_TIMER_CANCEL_ON_SET
 
   std::atomic<bool> ctrl_alt_del{true};
-  std::atomic<u64> forks{0};            // /proc/stat "processes"
-  std::atomic<u64> load[3]{};           // load averages, fixed point 1/65536
-  bool trace_calls = false;             // hati.strace on the command line
+  std::atomic<u64> forks{0};  // /proc/stat "processes"
+  std::atomic<u64> load[3]{};  // load averages, fixed point 1/65536
+  bool trace_calls = false;  // hati.strace on the command line
 
  private:
   ProcessTable processes_;

@@ -99,7 +99,7 @@ SysResult<std::string> read_log(World& world, u64 from, usize limit, u64* end = 
   char block[4096];
   u64 position = from;
   for (;;) {
-    const auto got = call::log_read(world.resource.get(), block, position);
+    const auto got = call::log_read(world.kernel_log.get(), block, position);
     if (!got) return fail(to_errno(got.error()));
     if (*got == 0) break;
     text.append(block, *got);

@@ -93,7 +93,7 @@ class KmsgDevice final : public File {
   SysResult<usize> read(IoContext& context, IoBuffer& to) override {
     SpinGuard guard(position_lock());
     std::array<char, 1024> text;
-    const auto got = call::log_read(World::get().resource.get(), text, position());
+    const auto got = call::log_read(World::get().kernel_log.get(), text, position());
     if (!got || *got == 0) return fail(Errno::kAGAIN);
     const std::string_view all(text.data(), *got);
     const usize end = all.find('\n');
@@ -124,7 +124,7 @@ class KmsgDevice final : public File {
     } else if (whence == 2) {
       std::array<char, 1024> text;
       for (;;) {
-        const auto got = call::log_read(World::get().resource.get(), text, position());
+        const auto got = call::log_read(World::get().kernel_log.get(), text, position());
         if (!got || *got == 0) break;
         set_position(position() + *got);
       }
