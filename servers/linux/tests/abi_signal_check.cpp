@@ -2,8 +2,10 @@
 // abi/linux/signal.h against linux/signal.h, asm/siginfo.h, asm/sigcontext.h, asm/ucontext.h.
 #include <asm/sigcontext.h>
 #include <asm/siginfo.h>
-#include <asm/ucontext.h>
 #include <linux/signal.h>
+
+// Not in alphabetical order: it needs the types above.
+#include <asm/ucontext.h>
 #undef sa_handler
 #undef sa_sigaction
 
