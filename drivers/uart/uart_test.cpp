@@ -231,7 +231,7 @@ Task<void> dies_again_and_again(Model& model) {
   Mortal client(77);
   std::string text, typed;
   for (int i = 0; i < 40000; ++i) text += static_cast<char>('a' + i % 26);
-  for (int life = 0; life < 500 && (model.output().size() < text.size() || client.got().size() < typed.size()); ++life) {
+  for (int life = 0; life < 2000 && (model.output().size() < text.size() || client.got().size() < typed.size()); ++life) {
     Uart device = make_device(resource.get(), buffers);
     const std::string key = std::to_string(life) + " ";
     if (life < 50) typed += key, model.type(key);

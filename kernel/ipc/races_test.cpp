@@ -323,6 +323,9 @@ TEST_F(Races, MessagesAndOperationsAreChargedToTheirMaker) {
     const Handle near = *side.process->handles().insert(HandleValue(pair.first, Rights::kAll));
     const Handle far = *side.process->handles().insert(HandleValue(pair.second, Rights::kAll));
     pair = {};
+    side.start(Operation::kTimeout, 0, 0, {0});          // the first operation pays for those after it,
+    ASSERT_TRUE(side.process->write<u32>(kBuffers, 0));  // the first access for page and tables
+    (void)side.take();
     quota.set_byte_limit(quota.bytes() + 10'000);
     i64 last = 0;
     u32 sent = 0;
@@ -358,6 +361,45 @@ TEST_F(Races, OverflowKeepsEveryCompletionInOrder) {
     side.ring->flush();
   }
   EXPECT_EQ(next, 64u);
+}
+
+// Threads that enter one ring together: while one moves what overflowed into the queue, another finds the queue full again.
+TEST_F(Races, OverflowOfManyThreadsThatEnter) {
+  constexpr u32 kEntries = 1;
+  constexpr u64 kNops = 20'000;
+  Side side(kEntries);
+  ThreadPage& page = *side.thread->page;
+  const Handle ring = *side.process->handles().insert(HandleValue(side.ring, Rights::kAll));
+  std::atomic<u64> taken = 0;
+  const auto take = [&] {
+    for (const auto& [user_data, list] : side.take()) {
+      EXPECT_EQ(user_data, taken);
+      EXPECT_EQ(list.size(), 1u);
+      ++taken;
+    }
+  };
+  at_once(
+      [&] {
+        for (u64 i = 0; i < kNops;) {
+          const u64 entry = side.request.address + side.header.submit_offset + i % kEntries * sizeof(Submission);
+          EXPECT_TRUE(side.process->write(entry, Submission{Operation::kNop, 0, 0, i, {}}));
+          EXPECT_TRUE(side.process->write(side.request.address + offsetof(RingHeader, submit_tail), static_cast<u32>(i + 1)));
+          page.rdi = ring, page.rsi = 1, page.rdx = 0, page.r10 = kNever;
+          (void)enter_ring(this_cpu(), *side.thread);
+          EXPECT_LE(page.rax, 1u);
+          i += page.rax;
+        }
+      },
+      [&] {
+        while (taken < kNops) {
+          take();
+          side.ring->flush();
+        }
+      },
+      [&] {
+        while (taken < kNops) side.ring->flush();
+      });
+  EXPECT_EQ(taken, kNops);
 }
 
 }  // namespace

@@ -245,7 +245,8 @@ void Ring::complete_now(const Submission& submission, i64 result, u64 value0, u6
   complete({submission.user_data, result, {value0, value1}}, spare_);
 }
 
-// Moves what found no room into the queue. Carriers are let go outside the lock.
+// Moves what found no room into the queue. Carriers are let go outside the lock, but an embedded one can carry again before: as soon as
+// nothing overflows another thread may find the queue full with it.
 void Ring::flush() {
   for (;;) {
     PendingOperation* carrier = nullptr;
@@ -259,6 +260,7 @@ void Ring::flush() {
         overflowing_.store(false, std::memory_order_relaxed);
       }
       queues_.put(carrier->completion_);
+      carrier->in_overflow_.store(false, std::memory_order_release);
     }
     drop_carrier(*carrier);
   }
@@ -266,7 +268,6 @@ void Ring::flush() {
 
 void Ring::drop_carrier(PendingOperation& carrier) {
   Object* keeper = carrier.keeper_;
-  carrier.in_overflow_.store(false, std::memory_order_release);
   carrier.release();
   if (keeper != nullptr) keeper->unref();
 }
@@ -349,6 +350,7 @@ void Ring::drop_overflow() {
       if (carrier == nullptr) return;
       overflow_first_ = carrier->next_overflow_;
       if (overflow_first_ == nullptr) overflow_last_ = nullptr;
+      carrier->in_overflow_.store(false, std::memory_order_release);
     }
     drop_carrier(*carrier);
   }
