@@ -76,14 +76,21 @@ Async<void> store_end(Volume* volume, NodeRef node, u64 end, Timestamp now, bool
   CO_TRY(co_await operation.begin());
   const InodeRef inode = CO_TRY(co_await load_inode(volume, node->number));
   Inode* changed = operation.modify(inode);
-  if (grow && end > inode_size(*volume, changed)) {
+  const bool grows = grow && end > inode_size(*volume, changed);
+  const u64 blocks = (end + volume->geometry.block_size - 1) >> volume->geometry.block_bits;
+  if (grows) {
     set_inode_size(*volume, changed, end);
-    node->size = end;
+    CO_TRY(co_await mark_ahead(&operation, node, inode, blocks));
+    changed = operation.modify(inode);
     if (end > 0x7fffffff && (volume->geometry.read_only & kLargeFile) == 0) operation.superblock()->read_only_compatible |= kLargeFile;
   }
   set_inode_time(*volume, changed, TimeField::kModify, now);
   set_inode_time(*volume, changed, TimeField::kChange, now);
   operation.touch(node, true);
+  if (grows) {
+    node->ahead.remove(0, blocks);
+    node->size = end;
+  }
   operation.finish();
   co_return Outcome<void>{};
 }
@@ -92,12 +99,7 @@ Async<void> store_end(Volume* volume, NodeRef node, u64 end, Timestamp now, bool
 
 Async<void> zero_in_block(Volume* volume, NodeRef node, u64 offset, u64 bytes) {
   const u32 bits = volume->geometry.block_bits;
-  MappedRun run;
-  {
-    auto guard = co_await volume->lock.lock();
-    const InodeRef inode = CO_TRY(co_await load_inode(volume, node->number));
-    if ((offset >> bits) < map_limit(*volume, inode.get())) run = CO_TRY(co_await map_lookup(volume, inode, offset >> bits));
-  }
+  const MappedRun run = CO_TRY(co_await lookup_data(volume, node, offset >> bits));
   if (run.physical == 0 || run.unwritten) co_return Outcome<void>{};
   std::vector<std::byte> block(volume->geometry.block_size);
   CO_TRY(to_outcome(co_await volume->device.read(run.physical << bits, Piece::of(block))));
@@ -126,7 +128,9 @@ Async<void> allocate_range(Volume* volume, NodeRef node, u64 offset, u64 bytes, 
   const Blocks whole = whole_blocks(*volume, offset, end);
   if (punch || zero) {
     CO_TRY(co_await zero_edges(volume, node, offset, end));
+    auto guard = co_await volume->lock.lock();
     node->ahead.remove(whole.from, whole.to);
+    volume->release_beyond(node.get(), whole.from, whole.to);
   }
   if (punch) {
     while (whole.from < whole.to && !CO_TRY(co_await with_room(volume, [=] { return punch_some(volume, node, whole); }))) {

@@ -2,6 +2,7 @@
 // Reading and writing data; fsync.
 #include "servers/ext4/file/data.h"
 
+#include "servers/ext4/file/zero.h"
 #include "servers/ext4/journal/journal.h"
 
 namespace hati::ext4 {
@@ -9,13 +10,6 @@ namespace hati::ext4 {
 namespace {
 
 constexpr u64 kRunMax = 4096;  // blocks allocated for one write
-
-Async<MappedRun> locked_lookup(Volume* volume, u32 number, u64 logical) {
-  auto guard = co_await volume->lock.lock();
-  const InodeRef inode = CO_TRY(co_await load_inode(volume, number));
-  if (logical >= map_limit(*volume, inode.get())) co_return MappedRun{0, u64{1} << 32, false};
-  co_return co_await map_lookup(volume, inode, logical);
-}
 
 // Where the next block of a file should lie.
 Async<u64> data_goal(Volume* volume, NodeRef node, InodeRef inode, u64 logical) {
@@ -56,27 +50,24 @@ u64 blocks_in_size(const Volume& volume, const Inode* inode) {
   return (inode_size(volume, inode) + volume.geometry.block_size - 1) >> volume.geometry.block_bits;
 }
 
-Async<void> record_in(Operation* operation, NodeRef node, Written part) {
-  Volume* volume = &operation->volume;
-  const InodeRef inode = CO_TRY(co_await load_inode(volume, node->number));
-  const u64 inside = std::clamp(blocks_in_size(*volume, inode.get()), part.logical, part.logical + part.count) - part.logical;
-  const bool extents = (inode->flags & kExtentsFlag) != 0;
-  if (part.held.count != 0) {
-    CO_TRY(co_await take_blocks(operation, part.held));
-    const u64 as_written = extents ? inside : part.count;
-    if (as_written > 0) CO_TRY(co_await map_insert(operation, inode, part.logical, {part.held.first, as_written}, false));
-    if (as_written < part.count) {
-      CO_TRY(
-          co_await map_insert(operation, inode, part.logical + as_written, {part.held.first + as_written, part.count - as_written}, true));
-    }
-    use_reservation(volume, node, part.held.count);
-  } else {
-    CO_TRY(co_await map_mark(operation, inode, part.logical, part.logical + inside, false));
-  }
-  if (extents) {
-    node->ahead.add(part.logical + inside, part.logical + part.count);
-  } else if (inside < part.count) {
-    set_inode_size(*volume, operation->modify(inode), (part.logical + part.count) << volume->geometry.block_bits);
+// Blocks of a write that can be recorded now: all with extents, otherwise those within the size.
+struct Recordable {
+  u64 inside;  // the size
+  u64 count;
+};
+Recordable recordable(const Volume& volume, const InodeRef& inode, const Written& part) {
+  const u64 inside = std::clamp(blocks_in_size(volume, inode.get()), part.logical, part.logical + part.count) - part.logical;
+  return {inside, (inode->flags & kExtentsFlag) != 0 ? part.count : inside};
+}
+
+Async<void> record_in(Operation* operation, NodeRef node, InodeRef inode, Written part, Recordable now) {
+  if (part.held.count != 0 && now.count > 0) {
+    CO_TRY(co_await take_blocks(operation, {part.held.first, now.count}));
+    if (now.inside > 0) CO_TRY(co_await map_insert(operation, inode, part.logical, {part.held.first, now.inside}, false));
+    const BlockRun rest{part.held.first + now.inside, now.count - now.inside};
+    if (rest.count > 0) CO_TRY(co_await map_insert(operation, inode, part.logical + now.inside, rest, true));
+  } else if (part.held.count == 0) {
+    CO_TRY(co_await map_mark(operation, inode, part.logical, part.logical + now.inside, false));
   }
   operation->touch(node, true);
   co_return Outcome<void>{};
@@ -84,22 +75,25 @@ Async<void> record_in(Operation* operation, NodeRef node, Written part) {
 
 Async<void> record_write(Volume* volume, NodeRef node, Written part) {
   Operation operation(*volume);
-  auto recorded = co_await operation.begin();
-  if (recorded) {
-    recorded = co_await record_in(&operation, node, part);
-    if (recorded) {
-      node->write_serial = ++volume->write_serial;
-      operation.finish();
-      co_return Outcome<void>{};
-    }
+  CO_TRY(co_await operation.begin());
+  const InodeRef inode = CO_TRY(co_await load_inode(volume, node->number));
+  const Recordable now = recordable(*volume, inode, part);
+  auto recorded = co_await record_in(&operation, node, inode, part, now);
+  if (!recorded) {
     // Still held, so that another attempt finds them free.
-    const BlockRun run = part.held;
+    const BlockRun run{part.held.first, part.held.count == 0 ? 0 : now.count};
     if (run.count != 0 && !volume->held.overlaps(run.first, run.first + run.count)) {
       volume->held.add(run.first, run.first + run.count);
       volume->held_data += run.count;
     }
+    co_return recorded;
   }
-  co_return recorded;
+  node->write_serial = ++volume->write_serial;
+  node->ahead.add(part.logical + now.inside, part.logical + now.count);
+  if (part.held.count > now.count) node->beyond[part.logical + now.count] = {part.held.first + now.count, part.held.count - now.count};
+  use_reservation(volume, node, part.held.count);
+  operation.finish();
+  co_return Outcome<void>{};
 }
 
 Async<void> note_write(Volume* volume, NodeRef node) {
@@ -118,7 +112,7 @@ Async<void> let_go(Volume* volume, BlockRun run) {
 Async<u64> write_part(Volume* volume, NodeRef node, u64 logical, Piece from) {
   const u32 bits = volume->geometry.block_bits;
   const u64 wanted = from.size >> bits;
-  const MappedRun run = CO_TRY(co_await locked_lookup(volume, node->number, logical));
+  const MappedRun run = CO_TRY(co_await lookup_data(volume, node, logical));
   Written part{logical, std::min(run.count, wanted), {}, run.unwritten};
   u64 physical = run.physical;
   if (physical == 0) {
@@ -140,28 +134,41 @@ Async<u64> write_part(Volume* volume, NodeRef node, u64 logical, Piece from) {
 
 }  // namespace
 
+Async<MappedRun> lookup_data(Volume* volume, NodeRef node, u64 logical) {
+  auto guard = co_await volume->lock.lock();
+  const InodeRef inode = CO_TRY(co_await load_inode(volume, node->number));
+  if (logical >= map_limit(*volume, inode.get())) co_return MappedRun{0, u64{1} << 32, false};
+  MappedRun run = CO_TRY(co_await map_lookup(volume, inode, logical));
+  if (run.physical == 0) {
+    const auto after = node->beyond.upper_bound(logical);
+    if (after != node->beyond.end()) run.count = std::min(run.count, after->first - logical);
+    if (after == node->beyond.begin()) co_return run;
+    const auto& [first, held] = *std::prev(after);
+    if (logical < first + held.count) co_return MappedRun{held.first + (logical - first), first + held.count - logical, false};
+  } else if (run.unwritten) {
+    const auto ahead = node->ahead.first_in(logical, logical + run.count);
+    if (ahead.from == logical && ahead.to > logical) {
+      run = {run.physical, ahead.to - logical, false};
+    } else if (ahead.from < ahead.to) {
+      run.count = ahead.from - logical;
+    }
+  }
+  co_return run;
+}
+
 Async<void> read_data(Volume* volume, NodeRef node, u64 offset, Piece to) {
   const u32 bits = volume->geometry.block_bits;
   if (((offset | to.size) & (volume->geometry.block_size - 1)) != 0) co_return failed(Errno::kInvalid);
   auto inside = co_await node->gate.enter();
   for (u64 done = 0; done < to.size;) {
-    const MappedRun run = CO_TRY(co_await locked_lookup(volume, node->number, (offset + done) >> bits));
+    const MappedRun run = CO_TRY(co_await lookup_data(volume, node, (offset + done) >> bits));
     const u64 bytes = std::min(to.size - done, run.count << bits);
-    const u64 logical = (offset + done) >> bits;
-    // Written beyond the known size is data for whoever wrote it.
-    const auto ahead = node->ahead.first_in(logical, logical + (bytes >> bits));
-    u64 part = bytes;
-    bool data = run.physical != 0 && !run.unwritten;
-    if (run.physical != 0 && run.unwritten && ahead.from < ahead.to) {
-      data = ahead.from == logical;
-      part = ((data ? ahead.to : ahead.from) - logical) << bits;
-    }
-    if (data) {
-      CO_TRY(to_outcome(co_await volume->device.read(run.physical << bits, to.part(done, part))));
+    if (run.physical != 0 && !run.unwritten) {
+      CO_TRY(to_outcome(co_await volume->device.read(run.physical << bits, to.part(done, bytes))));
     } else {
-      CO_TRY(to_outcome(volume->device.clear(to.part(done, part))));
+      CO_TRY(to_outcome(volume->device.clear(to.part(done, bytes))));
     }
-    done += part;
+    done += bytes;
   }
   co_return Outcome<void>{};
 }

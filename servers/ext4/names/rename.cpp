@@ -117,8 +117,10 @@ Async<u32> FileSystem::rename_once(u32 from, std::string from_name, u32 to, std:
   CO_TRY(co_await operation.begin());
   const Side source = CO_TRY(co_await load_side(volume_.get(), from, from_name));
   const Side target = CO_TRY(co_await load_side(volume_.get(), to, to_name));
+  // Two names of one file, or the same name twice: nothing happens.
+  const bool same = source.present && target.present && source.inode.number == target.inode.number;
+  if (same && (flags & kRenameNoReplace) == 0) co_return u32{0};
   CO_TRY(co_await check(volume_.get(), &source, &target, flags));
-  if (target.present && source.inode.number == target.inode.number) co_return u32{0};  // two names of one file: nothing happens
   if ((flags & kRenameExchange) != 0) {
     CO_TRY(co_await exchange(&operation, &source, &target));
     touch_inode(&operation, target.inode, caller.now);

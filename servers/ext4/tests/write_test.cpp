@@ -134,6 +134,23 @@ TEST_P(WriteTest, SparseFilesAndTruncation) {
   check();
 }
 
+TEST_P(WriteTest, BlocksBeyondTheSizeWaitForIt) {
+  start();
+  const u32 file = make(fs(), kRootInode, "file", kFile);
+  // A page reaches further than the file, as write-back's last one does.
+  ASSERT_TRUE(write_file(fs(), file, "few bytes"));
+  std::string page = pattern(4096, 8), more = pattern(64 << 10, 9);
+  ASSERT_TRUE(wait_for(fs().write(file, 0, piece_of(page))));
+  EXPECT_EQ(wait_for(fs().attributes(file))->size, 9u);
+  ASSERT_TRUE(wait_for(fs().write(file, 4096, piece_of(more))));
+  EXPECT_TRUE(read_file(fs(), file, 68 << 10) == page + more);
+  ASSERT_TRUE(wait_for(fs().set_attributes(file, {.bits = AttributeChange::kSize, .size = 50'000}, someone())));
+  EXPECT_TRUE(read_file(fs(), file, 50'000) == (page + more).substr(0, 50'000));
+  check();
+  EXPECT_EQ(walk(fs(), "/file")->size, 50'000u);
+  EXPECT_TRUE(read_file(fs(), walk(fs(), "/file")->node, 50'000) == (page + more).substr(0, 50'000));
+}
+
 TEST_P(WriteTest, ExtendedAttributes) {
   start();
   const u32 file = make(fs(), kRootInode, "file", kFile);
@@ -183,6 +200,8 @@ TEST_P(WriteTest, Renames) {
   EXPECT_EQ(rename(a, "sub", b, "other"), Errno::kNotDirectory);
   EXPECT_EQ(rename(a, "sub", kRootInode, "b"), Errno::kNotEmpty);
   EXPECT_EQ(rename(a, "file", a, std::string(256, 'n').c_str()), Errno::kNameTooLong);
+  EXPECT_EQ(rename(kRootInode, "a", kRootInode, "a"), Errno{});
+  EXPECT_EQ(rename(kRootInode, "a", kRootInode, "a", kRenameNoReplace), Errno::kExists);
   EXPECT_EQ(rename(a, "file", b, "other", kRenameExchange), Errno{});
   EXPECT_EQ(rename(a, "sub", b, "other", kRenameExchange), Errno{});
   check();
@@ -232,8 +251,11 @@ TEST_P(WriteTest, NoSpace) {
   u64 written = 0;
   Errno error{};
   while (error == Errno{}) {
-    error = error_of(wait_for(fs().write(file, written, piece_of(page))));
-    if (error == Errno{}) written += page.size();
+    // As a client does: what was promised can be written, and found again once the size is told.
+    error = error_of(wait_for(fs().reserve(file, written + page.size(), someone())));
+    if (error != Errno{}) break;
+    ASSERT_TRUE(wait_for(fs().write(file, written, piece_of(page))));
+    written += page.size();
   }
   EXPECT_EQ(error, Errno::kNoSpace);
   EXPECT_EQ(error_of(wait_for(fs().reserve(file, 64 << 20, someone()))), Errno::kNoSpace);

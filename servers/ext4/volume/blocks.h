@@ -6,11 +6,6 @@
 
 namespace hati::ext4 {
 
-struct BlockRun {
-  u64 first = 0;
-  u64 count = 0;
-};
-
 // A group's bitmap; built if the group was never used.
 Async<BufferRef> block_bitmap(Volume* volume, u32 group);
 Async<BufferRef> inode_bitmap(Volume* volume, u32 group);

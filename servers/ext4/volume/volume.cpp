@@ -60,7 +60,24 @@ void Volume::drop_node(const NodeRef& node) {
   if (found == nodes_.end() || found->second != node || node.use_count() > 2) return;
   reserved -= node->reserved;
   node->reserved = 0;
+  release_beyond(node.get(), 0, ~u64{0});
   nodes_.erase(found);
+}
+
+void Volume::release_beyond(Node* node, u64 from, u64 to) {
+  for (auto at = node->beyond.begin(); at != node->beyond.end();) {
+    const auto [logical, run] = *at;
+    const u64 first = std::clamp(logical, from, to), last = std::clamp(logical + run.count, first, to);
+    if (first == last) {
+      ++at;
+      continue;
+    }
+    held.remove(run.first + (first - logical), run.first + (last - logical));
+    held_data -= last - first;
+    at = node->beyond.erase(at);
+    if (logical < first) node->beyond[logical] = {run.first, first - logical};
+    if (last < logical + run.count) node->beyond[last] = {run.first + (last - logical), logical + run.count - last};
+  }
 }
 
 bool Volume::renew_node(u32 number) {
@@ -69,6 +86,7 @@ bool Volume::renew_node(u32 number) {
   if (found->second->references != 0) return false;
   reserved -= found->second->reserved;
   found->second->reserved = 0;
+  release_beyond(found->second.get(), 0, ~u64{0});
   nodes_.erase(found);
   return true;
 }

@@ -3,6 +3,7 @@
 // that take an Operation or say so are called with it held.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,11 @@ struct Caller {
   u32 uid = 0, gid = 0;
   bool privileged = true;  // may use blocks that are reserved
   Timestamp now;
+};
+
+struct BlockRun {
+  u64 first = 0;
+  u64 count = 0;
 };
 
 struct Geometry {
@@ -79,7 +85,10 @@ struct Node {
   u64 goal = 0;           // where its last allocation ended
   bool deleting = false;  // its last reference and name are gone
   bool orphaned = false;  // on the list of orphans for a truncation
-  Intervals ahead;        // logical blocks written beyond the size the disk knows: recorded as unwritten until then
+  // Written beyond the size that the disk knows, by logical block, until the size is told: extents are there as unwritten already; where there are
+  // no extents the blocks are only held.
+  Intervals ahead;
+  std::map<u64, BlockRun> beyond;
   Gate gate;
 };
 using NodeRef = std::shared_ptr<Node>;
@@ -105,14 +114,16 @@ class Volume {
   const Superblock& superblock() const { return *super->as<const Superblock>(super_offset); }
   const GroupDescriptor& group(u32 index) const;
   BufferRef group_buffer(u32 index, usize* offset) const;
-  u64 free_blocks() const;       // as the superblock counts
+  u64 free_blocks() const;  // as the superblock counts
   u64 available(bool privileged) const;  // less what is promised
-  bool valid_blocks(u64 first, u64 count) const;   // on the disk, and no file system structure
+  bool valid_blocks(u64 first, u64 count) const;  // on the disk, and no file system structure
   NodeRef node(u32 number);
   void drop_node(const NodeRef& node);  // if nobody refers to it
   bool in_use(u32 number) const { return nodes_.contains(number); }
   // A free inode's number is about to be used. False: the client refers to it.
   bool renew_node(u32 number);
+  // Lets go of what the node holds of `beyond` in [from, to).
+  void release_beyond(Node* node, u64 from, u64 to);
 
   // Logs what is wrong, remembers it for the superblock and does what errors= says. Always kCorrupted.
   std::unexpected<Errno> corrupted(u32 inode, const char* what);
@@ -127,17 +138,17 @@ class Volume {
   BufferRef super;
   usize super_offset = 0;
   std::vector<BufferRef> descriptors;
-  Intervals system;       // blocks of superblocks, descriptors, bitmaps, inode tables
-  Intervals held;         // free on the disk, but not to be allocated: in use for data in flight, or freed and not committed
+  Intervals system;  // blocks of superblocks, descriptors, bitmaps, inode tables
+  Intervals held;  // free on the disk, but not to be allocated: in use for data in flight, or freed and not committed
   std::vector<Intervals::Interval> freed;  // without a journal: held until the next sync
-  u64 held_data = 0;      // blocks in `held` for data in flight
-  u64 reserved = 0;       // sum of Node::reserved
-  u64 operations = 0;     // serial
-  u64 write_serial = 0;   // data writes completed
-  u64 flush_serial = 0;   // of them, covered by a flush
-  u32 generation = 0;     // of the next inode
+  u64 held_data = 0;  // blocks in `held` for data in flight
+  u64 reserved = 0;  // sum of Node::reserved
+  u64 operations = 0;  // serial
+  u64 write_serial = 0;  // data writes completed
+  u64 flush_serial = 0;  // of them, covered by a flush
+  u32 generation = 0;  // of the next inode
   bool errors_found = false;
-  Timestamp last_time;    // the latest that a caller named
+  Timestamp last_time;  // the latest that a caller named
 
  private:
   Volume(BlockDevice& block_device, const Geometry& shape, const MountOptions& options);
