@@ -149,11 +149,41 @@ std::string Workload::remove() {
   const bool empty = std::ranges::none_of(items_, [&](const auto& item) { return below(item.first, path); });
   const auto parent = walk(*fs_, folder);
   if (!parent) return "no folder " + folder;
+  if (!is_folder && random(3) == 0) {
+    if (std::string wrong = hold(path); !wrong.empty()) return wrong;
+  }
   const auto done =
       is_folder ? wait_for(fs_->remove_directory(parent->node, name, someone())) : wait_for(fs_->unlink(parent->node, name, someone()));
   forget(*fs_, parent->node);
   if (done) items_.erase(path);
   return compare("remove", path, !is_folder || empty, done);
+}
+
+// Opens a file that is about to lose a name.
+std::string Workload::hold(const std::string& path) {
+  const auto found = walk(*fs_, path);
+  if (!found) return "no file " + path;
+  held_.push_back(found->node);
+  if (held_.size() <= 4) return "";
+  forget(*fs_, held_.front());
+  held_.erase(held_.begin());
+  return "";
+}
+
+// What is done to files without names is seen by nobody later, but e2fsck looks at it. Files with other names stay as they are.
+std::string Workload::change_held() {
+  if (held_.empty()) return "";
+  const u32 node = held_[random(held_.size())];
+  const auto found = wait_for(fs_->attributes(node));
+  if (!found) return "no attributes of an open file";
+  if (found->links != 0 || (found->mode & kTypeMask) != kRegular) return "";
+  if (random(2) == 0) {
+    std::string pages(4096 * (1 + random(6)), 'h');
+    const auto done = wait_for(fs_->write(node, random(16) * 4096, piece_of(pages)));
+    if (!done) return compare("write", "an open file", true, done);
+  }
+  return compare("truncate", "an open file", true,
+                 plain(wait_for(fs_->set_attributes(node, {.bits = AttributeChange::kSize, .size = random(70'000)}, someone()))));
 }
 
 std::string Workload::rename() {
@@ -207,13 +237,14 @@ std::string Workload::link() {
 
 std::string Workload::step() {
   touched_.clear();
-  switch (random(16)) {
+  switch (random(17)) {
     case 0 ... 4: return create();
     case 5 ... 8: return write();
     case 9: return truncate();
     case 10: return punch();
     case 11 ... 12: return remove();
     case 13 ... 14: return rename();
+    case 15: return change_held();
     default: return link();
   }
 }

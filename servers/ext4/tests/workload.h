@@ -25,7 +25,11 @@ class Workload {
   // Paths that the last operation may have changed.
   const std::set<std::string>& touched() const { return touched_; }
   std::string any_file();
-  void use(FileSystem& fs) { fs_ = &fs; }
+  // After a new mount, which knows nothing of files that were held.
+  void use(FileSystem& fs) {
+    fs_ = &fs;
+    held_.clear();
+  }
   u64 random(u64 below) { return below == 0 ? 0 : random_() % below; }
 
  private:
@@ -36,6 +40,8 @@ class Workload {
   std::string remove();
   std::string rename();
   std::string link();
+  std::string change_held();
+  std::string hold(const std::string& path);
   std::string any_path();
   std::string any_folder();
   std::string new_path();
@@ -47,6 +53,7 @@ class Workload {
   bool extents_;
   std::map<std::string, Item> items_;
   std::set<std::string> touched_;
+  std::vector<u32> held_;  // open files, most without a name
   u32 serial_ = 0;
 };
 
