@@ -161,6 +161,9 @@ Async<void> Journal::write_log(Transaction* transaction) {
     placed.emplace_back(place(head_), std::move(block));
     head_ = next(head_);
   }
+  // Where the commit block goes lie blocks of an earlier round, and its checksum covers all of it: if only its first sector is written before the
+  // power fails, others take that for damage to the log. Over zeroes it is complete with the first sector.
+  if (checksums()) placed.emplace_back(place(head_), std::make_shared<std::byte[]>(block_size_));
   CO_TRY(co_await write_runs(std::move(placed)));
   if (was_empty) {
     super()->sequence = transaction->sequence;
