@@ -193,11 +193,11 @@ std::string check_state(const History& history, usize size, u64 seed, bool flush
 class CrashTest : public ::testing::TestWithParam<Kind> {};
 
 TEST_P(CrashTest, NothingConfirmedIsLost) {
-  const u64 seed = setting("HATI_EXT4_SEED", 1), states = setting("HATI_EXT4_CRASH_STATES", 40);
+  const u64 seed = setting("HATI_EXT4_SEED", 1), states = setting("HATI_EXT4_CRASH_STATES", 16);
   std::mt19937_64 random(seed);
   for (u64 done = 0, run = 0; done < states; ++run) {
     History history;
-    record(GetParam(), seed + run, run % 4 == 1 ? 900 : 220, &history);
+    record(GetParam(), seed + run, (seed + run) % 4 == 2 ? 900 : 220, &history);
     if (HasFatalFailure()) return;
     for (u64 i = 0; i < 60 && done < states; ++i, ++done) {
       const usize size = random() % (history.log.size() + 1);
@@ -212,7 +212,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, CrashTest, ::testing::Values(kKinds[0], kKinds[1
 // either there or not.
 TEST(TornCommitTest, IsNoDamageToTheLog) {
   History history;
-  record(kKinds[0], 3, 900, &history);
+  record(kKinds[0], 3, 700, &history);
   if (HasFatalFailure()) return;
   std::vector<std::byte> image = history.start;
   int commits = 0;
@@ -226,7 +226,7 @@ TEST(TornCommitTest, IsNoDamageToTheLog) {
     }
     if (!event.data.empty()) std::memcpy(image.data() + event.offset, event.data.data(), event.data.size());
   }
-  EXPECT_GT(commits, 100);
+  EXPECT_GT(commits, 90);
 }
 
 // The test itself: on a disk whose flushes do nothing it has to find damage.
