@@ -86,6 +86,13 @@ enum class Call : u64 {
   // space's own. Stops early as kCopy does. kManage
   kSpaceResidency,  // (space, address, u8*, pages <= kResidencyPagesMax) -> pages told, up to the first hole; 1: the page is in memory,
   // here or in the mapping's memory object. kInspect; kBadAddress: a hole at `address`
+
+  kDmaCreate,  // (resource) -> h
+  kMemoryPin,  // (h, dma, PinRequest*) -> number of ranges. Pages of RAM are made if need be, stay where they are and are not reused until
+  // unpinned, also if the object shrinks meanwhile. kManage on dma; kRead on h, kWrite to let the device write.
+  // kTooBig: more than kPinBytesMax, or more ranges than `capacity`; kBadAddress: beyond the end; kNotSupported: not RAM.
+  // Pins that a process leaves behind hold until the last handle to it is closed: reset the device first.
+  kMemoryUnpin,  // (h, offset, bytes) ends one pin of the caller with exactly this range; kNotFound
   kEnd,
 };
 inline constexpr u64 kResidencyPagesMax = 512;
@@ -210,6 +217,19 @@ enum class CacheMode : u32 { kWriteBack, kUncached, kWriteCombining };
 struct MemoryInfo {
   u64 bytes, resident_bytes, koid;
 };
+
+inline constexpr u64 kPinBytesMax = u64{2} << 20;
+// A piece of physical memory, as a device sees it.
+struct DmaRange {
+  u64 address, bytes;
+};
+struct PinRequest {
+  u64 offset, bytes;  // any; whole pages are pinned, the ranges cover exactly these bytes, in order
+  u64 ranges;  // DmaRange[capacity]*
+  u32 capacity;
+  u32 write;  // 1: the device writes to it
+};
+static_assert(sizeof(PinRequest) == 32);
 
 struct ThreadRequest {
   u64 entry, stack, argument;  // native: rip, rsp, rdi. Supervised: registers are set through the page

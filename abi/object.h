@@ -23,7 +23,8 @@ enum class ObjectType : u32 {
   kEvent,
   kInterrupt,
   kPortRange,
-  kResource,  // the right to make Interrupt, PortRange and physical Memory objects, and to power off
+  kResource,  // the right to make Interrupt, PortRange, Dma and physical Memory objects, and to power off
+  kDma,       // the right to learn where memory is: Call::kMemoryPin
 };
 
 // Rights are per handle and can only shrink. The first four mean the same for every type.

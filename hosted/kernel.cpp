@@ -71,6 +71,7 @@ Result<std::shared_ptr<MemoryObject>> make_memory(u64 bytes) {
 Result<void> memory_resize(MemoryObject& memory, u64 bytes) {
   if (!page_aligned(bytes)) return fail(Error::kInvalidArgument);
   if (bytes > memory.mapped) {
+    if (!memory.pins.empty()) return fail(Error::kBusy);
     void* data = mremap(memory.data, memory.mapped, bytes, MREMAP_MAYMOVE);
     if (data == MAP_FAILED) return fail(Error::kNoMemory);
     memory.data = data;
@@ -85,6 +86,24 @@ Result<void> memory_resize(MemoryObject& memory, u64 bytes) {
 Result<void> memory_discard(MemoryObject& memory, u64 offset, u64 bytes) {
   if (!page_aligned(offset) || !page_aligned(bytes) || offset > memory.bytes || bytes > memory.bytes - offset) return fail(Error::kInvalidArgument);
   if (bytes > 0) madvise(static_cast<std::byte*>(memory.data) + offset, bytes, MADV_DONTNEED);
+  return {};
+}
+
+// A device model of the host reaches memory by its address in this process.
+Result<u64> memory_pin(MemoryObject& memory, const PinRequest& request) {
+  if (request.bytes == 0 || request.write > 1) return fail(Error::kInvalidArgument);
+  if (request.bytes > kPinBytesMax || request.capacity == 0) return fail(Error::kTooBig);
+  if (request.offset > memory.bytes || request.bytes > memory.bytes - request.offset) return fail(Error::kBadAddress);
+  *reinterpret_cast<DmaRange*>(request.ranges) = {reinterpret_cast<u64>(memory.data) + request.offset, request.bytes};
+  memory.pins.emplace(request.offset, request.bytes);
+  return 1;
+}
+
+Result<void> memory_unpin(MemoryObject& memory, u64 offset, u64 bytes) {
+  auto [it, end] = memory.pins.equal_range(offset);
+  while (it != end && it->second != bytes) ++it;
+  if (it == end) return fail(Error::kNotFound);
+  memory.pins.erase(it);
   return {};
 }
 
@@ -242,6 +261,15 @@ i64 call_locked(Call number, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, std
     case Call::kMemoryResize: return after(k.get<MemoryObject>(handle, Rights::kResize), [&](auto& memory) { return memory_resize(*memory, a1); });
     case Call::kMemoryDiscard: return after(k.get<MemoryObject>(handle, Rights::kResize), [&](auto& memory) { return memory_discard(*memory, a1, a2); });
     case Call::kMemorySeek: return after(k.get<MemoryObject>(handle, Rights::kInspect), [&](auto& memory) { return memory_seek(*memory, a1, a2 != 0); });
+    case Call::kDmaCreate: return after(k.get<ResourceObject>(handle, Rights::kManage), [&](auto&) -> Result<u64> { return k.insert(std::make_shared<DmaObject>()); });
+    case Call::kMemoryPin: {
+      const auto dma = k.get<DmaObject>(static_cast<Handle>(a1), Rights::kManage);
+      if (!dma) return failure(dma.error());
+      const auto& request = *reinterpret_cast<const PinRequest*>(a2);
+      const Rights needed = request.write != 0 ? Rights::kRead | Rights::kWrite : Rights::kRead;
+      return after(k.get<MemoryObject>(handle, needed), [&](auto& memory) { return memory_pin(*memory, request); });
+    }
+    case Call::kMemoryUnpin: return after(k.get<MemoryObject>(handle, Rights::kRead), [&](auto& memory) { return memory_unpin(*memory, a1, a2); });
     case Call::kRingCreate: return to_raw(ring_create(*reinterpret_cast<RingRequest*>(a0)));
     case Call::kRingEnter: {
       const auto ring = k.get<Ring>(handle, Rights::kWait);

@@ -77,6 +77,11 @@ struct MemoryObject : Object {
   void* data = nullptr;
   u64 bytes = 0;
   u64 mapped = 0;  // of data; at least `bytes`
+  std::multimap<u64, u64> pins;  // offset, bytes
+};
+
+struct DmaObject : Object {
+  DmaObject() : Object(ObjectType::kDma) {}
 };
 
 struct PortRangeObject : Object {

@@ -108,6 +108,10 @@ inline Result<Handle> memory_physical(Handle resource, u64 address, u64 bytes, C
 inline Result<void> memory_resize(Handle h, u64 bytes) { return invoke<void>(Call::kMemoryResize, h, bytes); }
 inline Result<void> memory_discard(Handle h, u64 offset, u64 bytes) { return invoke<void>(Call::kMemoryDiscard, h, offset, bytes); }
 inline Result<void> memory_info(Handle h, MemoryInfo& info) { return invoke<void>(Call::kMemoryInfo, h, &info); }
+inline Result<Handle> dma_create(Handle resource) { return invoke<Handle>(Call::kDmaCreate, resource); }
+// The number of ranges.
+inline Result<u32> memory_pin(Handle h, Handle dma, const PinRequest& request) { return invoke<u32>(Call::kMemoryPin, h, dma, &request); }
+inline Result<void> memory_unpin(Handle h, u64 offset, u64 bytes) { return invoke<void>(Call::kMemoryUnpin, h, offset, bytes); }
 enum class Seek : u32 { kData, kHole };
 inline Result<u64> memory_seek(Handle h, u64 offset, Seek what) { return invoke<u64>(Call::kMemorySeek, h, offset, what); }
 

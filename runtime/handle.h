@@ -75,6 +75,13 @@ class [[nodiscard]] Mapping {
   u64 bytes_ = 0;
 };
 
+// The right to pin memory for a device.
+class Dma : public OwnedHandle {
+ public:
+  using OwnedHandle::OwnedHandle;
+  static Result<Dma> create(Handle resource) { return Dma(TRY(call::dma_create(resource))); }
+};
+
 class Memory : public OwnedHandle {
  public:
   using OwnedHandle::OwnedHandle;
@@ -95,6 +102,13 @@ class Memory : public OwnedHandle {
   Result<usize> write(u64 offset, std::span<const std::byte> from) const {
     return call::copy(get(), offset, kOwnSpace, reinterpret_cast<u64>(from.data()), from.size());
   }
+  // Where the bytes are, in order; they stay there until unpin() with the same range. See Call::kMemoryPin.
+  Result<std::span<DmaRange>> pin(const Dma& dma, u64 offset, u64 bytes, bool write, std::span<DmaRange> ranges) const {
+    const PinRequest request{.offset = offset, .bytes = bytes, .ranges = reinterpret_cast<u64>(ranges.data()),
+                             .capacity = static_cast<u32>(ranges.size()), .write = write};
+    return ranges.first(TRY(call::memory_pin(get(), dma.get(), request)));
+  }
+  Result<void> unpin(u64 offset, u64 bytes) const { return call::memory_unpin(get(), offset, bytes); }
   // Maps [offset, offset + bytes) shared into the caller's space; offset page aligned.
   Result<Mapping> map(u64 offset, u64 bytes, Protection protection) const {
     const MapRequest request{.bytes = page_ceil(bytes), .protection = protection, .flags = MapFlags::kShared, .memory = get(),

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+
 #include "kernel/call/table.h"
+#include "kernel/memory/heap.h"
+#include "kernel/memory/pins.h"
 #include "kernel/thread/system_statistics.h"
 
 namespace hati {
@@ -37,6 +41,30 @@ Result<> call_memory_info(Caller& caller, Handle memory, UserOut<MemoryInfo> out
 
 Result<u64> call_memory_seek(Caller& caller, Handle memory, u64 offset, u32 what) {
   return TRY(caller.get<Memory>(memory, Rights::kRead))->seek(offset, what);
+}
+
+Result<u64> call_dma_create(Caller& caller, Handle resource) {
+  TRY(caller.check_resource(resource, Rights::kManage));
+  return caller.publish(TRY(Dma::create()));
+}
+
+Result<u64> call_memory_pin(Caller& caller, Handle handle, Handle dma, UserIn<PinRequest> user_request) {
+  const PinRequest request = TRY(user_request.read(caller));
+  if (request.write > 1) return fail(Error::kInvalidArgument);
+  if (const auto right = caller.get<Dma>(dma, Rights::kManage); !right) return fail(right.error());
+  const auto memory = TRY(caller.get<Memory>(handle, request.write != 0 ? Rights::kRead | Rights::kWrite : Rights::kRead));
+  const u64 most = std::min<u64>(request.capacity, PinTable::ranges_max(request));
+  KernelBuffer ranges = TRY(KernelBuffer::allocate(most * sizeof(DmaRange)));
+  const u32 count = TRY(caller.process.pins().pin(memory, caller.process.quota(), request, ranges.as<DmaRange>()));
+  const auto told = caller.process.copy_out(request.ranges, ranges.data(), count * sizeof(DmaRange));
+  if (told) return count;
+  (void)caller.process.pins().unpin(*memory, request.offset, request.bytes);  // another thread may have done it
+  return fail(told.error());
+}
+
+Result<> call_memory_unpin(Caller& caller, Handle handle, u64 offset, u64 bytes) {
+  const auto memory = TRY(caller.get<Memory>(handle, Rights::kRead));
+  return caller.process.pins().unpin(*memory, offset, bytes);
 }
 
 }  // namespace hati

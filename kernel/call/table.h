@@ -52,6 +52,9 @@ Result<> call_memory_resize(Caller&, Handle memory, u64 bytes);
 Result<> call_memory_discard(Caller&, Handle memory, u64 offset, u64 bytes);
 Result<> call_memory_info(Caller&, Handle memory, UserOut<MemoryInfo> out);
 Result<u64> call_memory_seek(Caller&, Handle memory, u64 offset, u32 what);
+Result<u64> call_dma_create(Caller&, Handle resource);
+Result<u64> call_memory_pin(Caller&, Handle memory, Handle dma, UserIn<PinRequest> request);
+Result<> call_memory_unpin(Caller&, Handle memory, u64 offset, u64 bytes);
 // thread.cpp
 Result<u64> call_thread_create(Caller&, Handle space, UserInOut<ThreadRequest> request);
 Result<> call_thread_start(Caller&, Handle thread);
@@ -136,6 +139,9 @@ inline constexpr std::array<CallEntry, kCallCount> kCallTable = {{
     HATI_CALL(call_space_read_crash),
     HATI_CALL(call_space_inspect),
     HATI_CALL(call_space_residency),
+    HATI_CALL(call_dma_create),
+    HATI_CALL(call_memory_pin),
+    HATI_CALL(call_memory_unpin),
 }};
 #undef HATI_CALL
 
@@ -152,6 +158,7 @@ static_assert(stands_at(Call::kThreadCreate, "call_thread_create") && stands_at(
 static_assert(stands_at(Call::kRingEnter, "call_ring_enter") && stands_at(Call::kEventSignal, "call_event_signal"));
 static_assert(stands_at(Call::kPortWrite, "call_port_write") && stands_at(Call::kSpaceReadCrash, "call_space_read_crash"));
 static_assert(stands_at(Call::kSpaceInspect, "call_space_inspect") && stands_at(Call::kSpaceResidency, "call_space_residency"));
+static_assert(stands_at(Call::kDmaCreate, "call_dma_create") && stands_at(Call::kMemoryUnpin, "call_memory_unpin"));
 
 // Every call of a native thread but kRingEnter: carries the call out and gives the thread to leave the kernel with.
 Thread* dispatch_call(Cpu& cpu, Thread& thread);

@@ -12,6 +12,7 @@
 #include "kernel/arch/arch.h"
 #include "kernel/memory/memory.h"
 #include "kernel/memory/page_table.h"
+#include "kernel/memory/pins.h"
 #include "kernel/memory/quota.h"
 #include "kernel/memory/restart.h"
 #include "kernel/memory/shootdown.h"
@@ -164,6 +165,7 @@ class AddressSpace : public Object {
 
   PhysAddr root() const { return context.root; }
   HandleTable& handles() { return handles_; }
+  PinTable& pins() { return pins_; }
   const Ref<Quota>& quota() const { return quota_; }
   SpaceFlags flags() const { return flags_; }
   bool supervised() const { return has(flags_, SpaceFlags::kSupervised); }
@@ -282,6 +284,7 @@ class AddressSpace : public Object {
   Process* const process_;
   Ref<AddressSpace> supervisor_;  // whose tables are in slot 255
   HandleTable handles_;
+  PinTable pins_;
   FlushTicket ticket_;
   FlushTicket fork_ticket_;  // flushes after which no processor can write to what a fork shares
 

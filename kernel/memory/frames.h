@@ -26,7 +26,7 @@ enum class PageState : u8 { kReserved, kFree, kCached, kUsed, kTable, kPrivate, 
 
 // What is known about one frame. Who owns the frame decides what the fields mean.
 struct Page {
-  std::atomic<u32> references;  // private pages: page tables that refer to it. Slabs: first free slot
+  std::atomic<u32> references;  // private pages: page tables that refer to it. Of Memory objects: the object and pins. Slabs: first free slot
   u16 live;                     // tables: entries that are not zero. Slabs: objects in use
   u8 order;                     // of the block that begins here
   // Written by the owner without a lock. The allocator looks at the states of a block's neighbours, whoever owns them: only its own lock
@@ -36,6 +36,10 @@ struct Page {
 
   PageState state() const { return state_now.load(std::memory_order_relaxed); }
   void set_state(PageState state) { state_now.store(state, std::memory_order_relaxed); }
+  // Whether the last reference is gone. Whoever has the only one keeps it: others cannot get at the page.
+  bool drop_reference() {
+    return references.load(std::memory_order_acquire) == 1 || references.fetch_sub(1, std::memory_order_acq_rel) == 1;
+  }
 };
 static_assert(sizeof(Page) == 16);
 

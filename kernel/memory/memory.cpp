@@ -82,7 +82,9 @@ Result<Memory::PageView> Memory::page(u64 index, bool make) {
   Charge charge = TRY(Charge::make(quota_, kPageSize, 0));
   Frame frame = TRY(Frame::allocate(0, FrameFlags::kZeroed));
   TRY(pages_.insert(index, frame.address()));
-  frames.page(frame.address()).set_state(PageState::kMemory);
+  Page& made = frames.page(frame.address());
+  made.references.store(1, std::memory_order_relaxed);
+  made.set_state(PageState::kMemory);
   total_pages_.fetch_add(1, std::memory_order_relaxed);
   charge.keep();
   return PageView{frame.release()};
@@ -201,6 +203,29 @@ Result<u64> Memory::write(u64 offset, const void* from, u64 bytes) {
     done += part;
   }
   return done;
+}
+
+Result<> Memory::pin_frames(u64 first, std::span<u32> numbers) {
+  if (device_) return fail(Error::kNotSupported);
+  Guard guard(pages_lock_);
+  const u64 end = bytes() >> kPageShift;
+  if (first >= end || numbers.size() > end - first) return fail(Error::kBadAddress);
+  const u64 before = pages_.count();
+  for (usize i = 0; i < numbers.size(); ++i) {
+    if (pages_.count() - before > kMadePerPiece) return fail(Error{kRestart});
+    numbers[i] = static_cast<u32>(TRY(page(first + i, true)).frame.frame());
+  }
+  if (kind_ != Kind::kAnonymous) return {};
+  for (const u32 number : numbers) frames.page(PhysAddr{u64{number} << kPageShift}).references.fetch_add(1, std::memory_order_relaxed);
+  return {};
+}
+
+void Memory::unpin_frames(std::span<const u32> numbers) {
+  if (kind_ != Kind::kAnonymous) return;
+  for (const u32 number : numbers) {
+    const PhysAddr frame{u64{number} << kPageShift};
+    if (frames.page(frame).drop_reference()) frames.free(frame);  // the object gave it up meanwhile, and all flushes are done
+  }
 }
 
 void Memory::add_mapping(Mapping& mapping) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <boost/intrusive/list.hpp>
+#include <span>
 
 #include "abi/call.h"
 #include "base/ref.h"
@@ -64,6 +65,11 @@ class Memory final : public Object, private Deferred {
   // Pages of all anonymous Memory objects, for SystemInfo::memory_cache.
   static u64 total_resident_bytes() { return total_pages_.load(std::memory_order_relaxed) << kPageShift; }
 
+  // Pages [first, first + frames.size()) stay where they are until unpin_frames(), also if they leave the object before. Numbers of frames.
+  // kBadAddress (beyond the end), kNotSupported (not RAM), kNoMemory; kRestart while pages are being made.
+  Result<> pin_frames(u64 first, std::span<u32> numbers) HATI_EXCLUDES(pages_lock_);
+  void unpin_frames(std::span<const u32> numbers);
+
   // For AddressSpace. `index`: page number; kNotFound beyond the end. A hole is the zero frame if `make` is false: for reading only, not
   // for
   // mapping.
@@ -101,6 +107,7 @@ class Memory final : public Object, private Deferred {
   };
   static constexpr u32 kPagesPerPiece = 2048;
   static constexpr u32 kVisitsPerPiece = 16;
+  static constexpr u32 kMadePerPiece = 128;
 
   Result<PageView> page(u64 index, bool make) HATI_REQUIRES(pages_lock_);
   // Moves pages to doomed_; false: there are more.

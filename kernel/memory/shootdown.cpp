@@ -43,8 +43,9 @@ void FrameList::free_all() {
   count_ = 0;
   while (number != kNone) {
     const PhysAddr frame{u64{number} << kPageShift};
-    const Page& page = hati::frames.page(frame);
+    Page& page = hati::frames.page(frame);
     number = page.next;
+    if (page.state() == PageState::kMemory && !page.drop_reference()) continue;  // pinned: the last pin frees it
     if (page.state() == PageState::kTable)
       hati::frames.free_zeroed(frame);
     else

@@ -50,7 +50,11 @@ void Process::record_crash(const ThreadState& state, u64 thread_koid) {
   if (!crash_.compare_exchange_strong(expected, &report, std::memory_order_acq_rel)) crash_cache.destroy(&report);
 }
 
-void Process::release_storage() { process_cache.destroy(this); }
+// Pins go last: whoever held the process could stop its devices before it let go.
+void Process::release_storage() {
+  if (!pins().release_some(kPiece)) return Object::destroy(this);
+  process_cache.destroy(this);
+}
 
 Result<Ref<Process>> Process::create(SpaceFlags flags, Process* creator) {
   const bool supervised = has(flags, SpaceFlags::kSupervised), attached = has(flags, SpaceFlags::kAttached);
