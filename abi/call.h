@@ -93,6 +93,15 @@ enum class Call : u64 {
   // kTooBig: more than kPinBytesMax, or more ranges than `capacity`; kBadAddress: beyond the end; kNotSupported: not RAM.
   // Pins that a process leaves behind hold until the last handle to it is closed: reset the device first.
   kMemoryUnpin,  // (h, offset, bytes) ends one pin of the caller with exactly this range; kNotFound
+
+  kPagerCreate,  // () -> h
+  kMemoryCreatePaged,  // (PagedMemoryRequest*) -> h. Its pages come from the pager. The handle carries kManage, by which the pager is told from its
+  // clients: duplicates for them lack it. Only with kManage: resize, discard, the next three calls, kCopy to busy pages.
+  kMemoryPageInDone,  // (h, offset, bytes, error) the busy pages of the range are filled (0), or cannot be (an Error). Whole pages.
+  kMemoryTakeDirty,  // (h, offset, DirtyRange*) the next run of dirty pages at or after the offset, at most kDirtyBytesMax: they are being cleaned now.
+  // kNotFound: none; kBusy: only pages that are being cleaned already, or a call with another offset is at work
+  kMemoryCleaned,  // (h, offset, bytes, error) the pages of the range that were being cleaned are written (0), or dirty again (an Error)
+  kMemoryAdvise,  // (h, MemoryAdvice, offset, bytes) paged memory; others ignore it
   kEnd,
 };
 inline constexpr u64 kResidencyPagesMax = 512;
@@ -216,6 +225,36 @@ enum class MemoryFlags : u32 { kNone = 0 };
 enum class CacheMode : u32 { kWriteBack, kUncached, kWriteCombining };
 struct MemoryInfo {
   u64 bytes, resident_bytes, koid;
+  // Paged memory. `write_errors` counts failed kMemoryCleaned, `write_error` is the last one's Error.
+  u64 dirty_bytes, cleaning_bytes;
+  u32 write_error, write_errors;
+};
+static_assert(sizeof(MemoryInfo) == 48);
+
+struct PagedMemoryRequest {
+  Handle pager;  // kManage
+  u32 reserved;
+  u64 bytes;
+  u64 key;  // returned with every request
+};
+static_assert(sizeof(PagedMemoryRequest) == 24);
+struct DirtyRange {
+  u64 offset, bytes;
+};
+inline constexpr u64 kDirtyBytesMax = u64{1} << 20;
+
+enum class PagerRequest : u32 {
+  kPageIn,  // the pages are busy: fill them, then kMemoryPageInDone
+  kPageInWrite,  // as kPageIn, and somebody waits to write to them
+  kWriteBack,  // a hint: pull dirty pages until there are none (value[1] is 0)
+};
+
+enum class MemoryAdvice : u32 {
+  kNormal,  // read ahead where access is sequential
+  kRandom,  // only what is asked for
+  kSequential,  // read ahead as far as allowed
+  kWillNeed,  // bring the range (at most 256 KiB) without waiting
+  kDontNeed,  // clean pages of the range that nobody holds leave
 };
 
 inline constexpr u64 kPinBytesMax = u64{2} << 20;

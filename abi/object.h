@@ -25,6 +25,7 @@ enum class ObjectType : u32 {
   kPortRange,
   kResource,  // the right to make Interrupt, PortRange, Dma and physical Memory objects, and to power off
   kDma,       // the right to learn where memory is: Call::kMemoryPin
+  kPager,     // receives the page requests of any number of paged Memory objects
 };
 
 // Rights are per handle and can only shrink. The first four mean the same for every type.
@@ -40,7 +41,8 @@ enum class Rights : u32 {
   kExecute = 1 << 6,  // Memory: map executable
   kMap = 1 << 7,      // Memory: map; AddressSpace: map into, unmap, protect, move, discard, clear
   kResize = 1 << 8,   // Memory: resize, discard
-  kManage = 1 << 9,   // Thread: start, kill, interrupt, resume, control, state; AddressSpace: create threads, give, terminate, clone, copy; Resource: all
+  kManage = 1 << 9,   // Thread: start, kill, interrupt, resume, control, state; AddressSpace: create threads, give, terminate, clone, copy; Resource: all;
+                        // Memory with a pager, Pager: what the pager does
   kAll = (1 << 10) - 1,
 };
 HATI_FLAGS(Rights)

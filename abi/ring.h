@@ -28,8 +28,11 @@ enum class Operation : u16 {
   kThreadResume,  // handle: a supervised thread. Runs it; completes when it traps: result = Trap, value[0] = detail (see abi/thread.h).
   kThreadWait,  // completes when the thread has ended. result = exit code.
   kSpaceWait,  // completes when the process has ended. result = exit code; value[0] = ThreadEnd, value[1] = koid of the thread that failed.
-  kPageIn,  // reserved for paged memory: kNotSupported
+  kPageIn,  // handle: Memory, AddressSpace or kOwnSpace; args: [0] address, [1] bytes, [2] 1: to be written. Completes when pages that kCopy found
+  // kNotResident have been brought (at most the first 256 KiB): copy again. The pager's error; kPeerClosed: the pager is gone;
+  // kNoMemory. At once if nothing is missing there.
   kChannelReply,  // args: [0] bytes*, [1] byte count, [2] Handle*, [3] handle count, [4] transaction. As Call::kChannelReply; result 0.
+  kPagerWait,  // handle: Pager. One request: result = PagerRequest, value[0] = key of the memory, value[1] = first page | pages << 48
   kCount,
 };
 

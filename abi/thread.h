@@ -61,6 +61,7 @@ inline constexpr u64 kFaultFetch = 1 << 4;
 inline constexpr u64 kFaultUnmapped = u64{1} << 32;  // no mapping there (SEGV_MAPERR); else protection (SEGV_ACCERR)
 inline constexpr u64 kFaultBeyondEnd = u64{1} << 33; // beyond the end of the memory object (SIGBUS)
 inline constexpr u64 kFaultNoMemory = u64{1} << 34;  // physical memory is exhausted
+inline constexpr u64 kFaultIo = u64{1} << 35;        // the pager could not bring the page (SIGBUS)
 
 // The user-visible rflags bits a supervisor may set: CF PF AF ZF SF TF DF OF RF NT AC ID. IF is always set.
 inline constexpr u64 kRflagsUser = 0x00254dd5 | (1 << 16);

@@ -29,6 +29,7 @@ enum class Error : i32 {
   kBadData,              // malformed input: ELF, archive, message
   kIo,                   // the device failed
   kMismatch,             // compare-exchange or futex: the value in memory differs
+  kNotResident,          // a page of paged memory is not there: Operation::kPageIn brings it, then try again
 };
 
 // A short text for logs; never null.
@@ -56,6 +57,7 @@ constexpr const char* error_name(Error error) {
     case Error::kBadData: return "malformed data";
     case Error::kIo: return "input/output error";
     case Error::kMismatch: return "value mismatch";
+    case Error::kNotResident: return "not resident";
   }
   return "unknown error";
 }

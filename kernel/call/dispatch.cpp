@@ -2,6 +2,7 @@
 #include "kernel/call/table.h"
 #include "kernel/ipc/port_range.h"
 #include "kernel/ipc/ring.h"
+#include "kernel/memory/page_cache.h"
 #include "kernel/thread/scheduler.h"
 
 namespace hati {
@@ -24,6 +25,17 @@ void enter_call_entry(Thread& thread) {
   page.rip = thread.call_entry;
 }
 
+// A call that found memory exhausted, not a limit of its own: it is executed again when something has been freed, or has become clean.
+Thread* relieve(Cpu& cpu, Thread& thread) {
+  ThreadPage& page = *thread.page;
+  const auto relief = page_cache.relieve(thread.page_wait);
+  if (relief == PageCache::Relief::kNone)
+    page.rax = static_cast<u64>(raw(Error::kNoMemory));
+  else
+    page.rip -= kSyscallBytes;
+  return relief == PageCache::Relief::kWaits ? switch_away(cpu) : leave_kernel(cpu);
+}
+
 }  // namespace
 
 Thread* dispatch_call(Cpu& cpu, Thread& thread) {
@@ -41,6 +53,8 @@ Thread* dispatch_call(Cpu& cpu, Thread& thread) {
   const Result<u64> result = kCallTable[index].thunk(caller, page);
   if (!result && result.error() == kRestart) {
     page.rip -= kSyscallBytes;
+  } else if (!result && result.error() == Error::kNoMemory && frames.low()) [[unlikely]] {
+    return relieve(cpu, thread);
   } else {
     page.rax = result ? *result : static_cast<u64>(raw(result.error()));
   }

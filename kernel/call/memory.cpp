@@ -27,12 +27,23 @@ Result<u64> call_memory_physical(Caller& caller, Handle resource, u64 address, u
   return caller.publish(TRY(Memory::create_physical(caller.process.quota(), PhysAddr{address}, bytes, mode)));
 }
 
-Result<> call_memory_resize(Caller& caller, Handle memory, u64 bytes) {
-  return TRY(caller.get<Memory>(memory, Rights::kResize))->resize(bytes);
+namespace {
+
+// The size and the holes of a file are its pager's business.
+Result<Ref<Memory>> get_resizable(Caller& caller, Handle handle) {
+  auto entry = TRY(caller.process.handles().get_any(handle, Rights::kResize));
+  if (entry.object->type() != ObjectType::kMemory) return fail(Error::kWrongType);
+  auto memory = Ref<Memory>::adopt(static_cast<Memory*>(entry.object.release()));
+  if (memory->paged() != nullptr && !has(entry.rights, Rights::kManage)) return fail(Error::kNoRight);
+  return memory;
 }
 
+}  // namespace
+
+Result<> call_memory_resize(Caller& caller, Handle memory, u64 bytes) { return TRY(get_resizable(caller, memory))->resize(bytes); }
+
 Result<> call_memory_discard(Caller& caller, Handle memory, u64 offset, u64 bytes) {
-  return TRY(caller.get<Memory>(memory, Rights::kResize))->discard(offset, bytes);
+  return TRY(get_resizable(caller, memory))->discard(offset, bytes);
 }
 
 Result<> call_memory_info(Caller& caller, Handle memory, UserOut<MemoryInfo> out) {
@@ -52,10 +63,13 @@ Result<u64> call_memory_pin(Caller& caller, Handle handle, Handle dma, UserIn<Pi
   const PinRequest request = TRY(user_request.read(caller));
   if (request.write > 1) return fail(Error::kInvalidArgument);
   if (const auto right = caller.get<Dma>(dma, Rights::kManage); !right) return fail(right.error());
-  const auto memory = TRY(caller.get<Memory>(handle, request.write != 0 ? Rights::kRead | Rights::kWrite : Rights::kRead));
+  auto entry = TRY(caller.process.handles().get_any(handle, request.write != 0 ? Rights::kRead | Rights::kWrite : Rights::kRead));
+  if (entry.object->type() != ObjectType::kMemory) return fail(Error::kWrongType);
+  const bool pager = has(entry.rights, Rights::kManage);
+  const auto memory = Ref<Memory>::adopt(static_cast<Memory*>(entry.object.release()));
   const u64 most = std::min<u64>(request.capacity, PinTable::ranges_max(request));
   KernelBuffer ranges = TRY(KernelBuffer::allocate(most * sizeof(DmaRange)));
-  const u32 count = TRY(caller.process.pins().pin(memory, caller.process.quota(), request, ranges.as<DmaRange>()));
+  const u32 count = TRY(caller.process.pins().pin(memory, caller.process.quota(), request, pager, ranges.as<DmaRange>()));
   const auto told = caller.process.copy_out(request.ranges, ranges.data(), count * sizeof(DmaRange));
   if (told) return count;
   (void)caller.process.pins().unpin(*memory, request.offset, request.bytes);  // another thread may have done it

@@ -55,6 +55,13 @@ Result<u64> call_memory_seek(Caller&, Handle memory, u64 offset, u32 what);
 Result<u64> call_dma_create(Caller&, Handle resource);
 Result<u64> call_memory_pin(Caller&, Handle memory, Handle dma, UserIn<PinRequest> request);
 Result<> call_memory_unpin(Caller&, Handle memory, u64 offset, u64 bytes);
+// pager.cpp
+Result<u64> call_pager_create(Caller&);
+Result<u64> call_memory_create_paged(Caller&, UserIn<PagedMemoryRequest> request);
+Result<> call_memory_page_in_done(Caller&, Handle memory, u64 offset, u64 bytes, u32 error);
+Result<> call_memory_take_dirty(Caller&, Handle memory, u64 from, UserOut<DirtyRange> out);
+Result<> call_memory_cleaned(Caller&, Handle memory, u64 offset, u64 bytes, u32 error);
+Result<> call_memory_advise(Caller&, Handle memory, MemoryAdvice advice, u64 offset, u64 bytes);
 // thread.cpp
 Result<u64> call_thread_create(Caller&, Handle space, UserInOut<ThreadRequest> request);
 Result<> call_thread_start(Caller&, Handle thread);
@@ -142,6 +149,12 @@ inline constexpr std::array<CallEntry, kCallCount> kCallTable = {{
     HATI_CALL(call_dma_create),
     HATI_CALL(call_memory_pin),
     HATI_CALL(call_memory_unpin),
+    HATI_CALL(call_pager_create),
+    HATI_CALL(call_memory_create_paged),
+    HATI_CALL(call_memory_page_in_done),
+    HATI_CALL(call_memory_take_dirty),
+    HATI_CALL(call_memory_cleaned),
+    HATI_CALL(call_memory_advise),
 }};
 #undef HATI_CALL
 
@@ -159,6 +172,7 @@ static_assert(stands_at(Call::kRingEnter, "call_ring_enter") && stands_at(Call::
 static_assert(stands_at(Call::kPortWrite, "call_port_write") && stands_at(Call::kSpaceReadCrash, "call_space_read_crash"));
 static_assert(stands_at(Call::kSpaceInspect, "call_space_inspect") && stands_at(Call::kSpaceResidency, "call_space_residency"));
 static_assert(stands_at(Call::kDmaCreate, "call_dma_create") && stands_at(Call::kMemoryUnpin, "call_memory_unpin"));
+static_assert(stands_at(Call::kPagerCreate, "call_pager_create") && stands_at(Call::kMemoryAdvise, "call_memory_advise"));
 
 // Every call of a native thread but kRingEnter: carries the call out and gives the thread to leave the kernel with.
 Thread* dispatch_call(Cpu& cpu, Thread& thread);

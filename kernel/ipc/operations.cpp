@@ -6,6 +6,7 @@
 #include "abi/call.h"
 #include "kernel/ipc/ring.h"
 #include "kernel/memory/memory.h"
+#include "kernel/memory/page_cache.h"
 #include "kernel/thread/process.h"
 #include "kernel/thread/resume.h"
 #include "kernel/thread/scheduler.h"
@@ -14,6 +15,8 @@
 namespace hati {
 
 namespace {
+
+constexpr u32 kReclaimTries = 64;  // pieces, for an operation that finds no memory
 
 Result<> start_nop(Ring& ring, Thread&, const Submission& submission) {
   ring.complete_now(submission, 0);
@@ -35,8 +38,15 @@ Result<> start_cancel(Ring& ring, Thread&, const Submission& submission) {
 Result<> start_copy(Ring& ring, Thread& thread, const Submission& submission) {
   const auto& args = submission.args;
   if (args[0] > ~u32{0} || args[2] > ~u32{0}) return fail(Error::kBadHandle);
-  const u64 bytes = TRY(copy_between(thread, static_cast<Handle>(args[0]), args[1], static_cast<Handle>(args[2]), args[3], args[4]));
-  ring.complete_now(submission, static_cast<i64>(bytes));
+  const auto copy = [&] {
+    return copy_between(thread, static_cast<Handle>(args[0]), args[1], static_cast<Handle>(args[2]), args[3], args[4]);
+  };
+  auto bytes = copy();
+  for (u32 tries = 0; tries < kReclaimTries && !bytes && bytes.error() == Error::kNoMemory && frames.low() && !page_cache.exhausted();
+       ++tries)
+    if (page_cache.reclaim_piece() != 0) bytes = copy();
+  if (!bytes) return fail(bytes.error());
+  ring.complete_now(submission, static_cast<i64>(*bytes));
   return {};
 }
 
@@ -58,13 +68,11 @@ Result<> start_space_wait(Ring& ring, Thread& thread, const Submission& submissi
   return as_process(*target).wait_for_end(*operation);
 }
 
-Result<> start_page_in(Ring&, Thread&, const Submission&) { return fail(Error::kNotSupported); }
-
 constexpr std::array<OperationStarter, static_cast<usize>(Operation::kCount)> kStarters = {
     start_nop,           start_timeout,       start_cancel,         start_channel_send, start_channel_receive,
     start_channel_call,  start_event_wait,    start_interrupt_wait, start_futex_wait,   start_futex_wake,
     start_copy,          start_thread_resume, start_thread_wait,    start_space_wait,   start_page_in,
-    start_channel_reply,
+    start_channel_reply, start_pager_wait,
 };
 
 // The flags are known and fit the operation.
@@ -106,7 +114,7 @@ Result<AddressSpace::CopyEnd> copy_end(Thread& thread, Handle handle, u64 addres
   }
   if (keep->type() != ObjectType::kMemory) return fail(Error::kWrongType);
   if (!has(entry.rights, writing ? Rights::kWrite : Rights::kRead)) return fail(Error::kNoRight);
-  return AddressSpace::CopyEnd{.memory = static_cast<Memory*>(keep.get()), .address = address};
+  return AddressSpace::CopyEnd{.memory = static_cast<Memory*>(keep.get()), .address = address, .pager = has(entry.rights, Rights::kManage)};
 }
 
 }  // namespace

@@ -26,6 +26,8 @@ Result<> start_event_wait(Ring& ring, Thread& thread, const Submission& submissi
 Result<> start_interrupt_wait(Ring& ring, Thread& thread, const Submission& submission);
 Result<> start_futex_wait(Ring& ring, Thread& thread, const Submission& submission);
 Result<> start_futex_wake(Ring& ring, Thread& thread, const Submission& submission);
+Result<> start_page_in(Ring& ring, Thread& thread, const Submission& submission);
+Result<> start_pager_wait(Ring& ring, Thread& thread, const Submission& submission);
 
 // Messages that travel in the entries (kSubmitInline), from the words of the submission in shared memory. Replies must be quiet.
 constexpr u32 operation_word(Operation operation, u16 flags) { return static_cast<u32>(operation) | u32{flags} << 16; }

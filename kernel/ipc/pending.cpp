@@ -33,6 +33,7 @@ void PendingOperation::unlink() {
   if (target_lock != nullptr) {
     Guard guard(*target_lock);
     if (TargetHook::is_linked()) TargetHook::unlink();
+    if (PageWaiter::is_linked()) PageWaiter::unlink();
   }
   ring_->untrack(*this);
 }
@@ -47,6 +48,20 @@ void PendingOperation::finish_untracked(i64 result, u64 value0, u64 value1) {
   const Ref<Ring> ring{*ring_};
   if (!ring->complete({user_data(), result, {value0, value1}}, *this)) release();
 }
+
+bool PendingOperation::begin_page_wait(Ref<Object> wanted, Spinlock& lock) {
+  target = std::move(wanted);
+  target_lock = &lock;
+  return track().has_value();
+}
+
+bool PendingOperation::claim_page_wait() {
+  if (!claim()) return false;
+  target_lock = nullptr;  // it is being taken out of the list
+  return true;
+}
+
+void PendingOperation::end_page_wait(Result<> result) { finish(result ? 0 : -static_cast<i64>(result.error())); }
 
 // kTimeout itself, and any operation whose deadline came.
 void PendingOperation::expired() { finish(Error::kTimedOut); }

@@ -13,6 +13,7 @@
 #include "base/ref.h"
 #include "base/result.h"
 #include "kernel/cpu/cpu.h"
+#include "kernel/memory/page_waiter.h"
 #include "kernel/object/object.h"
 #include "kernel/sync/spinlock.h"
 #include "kernel/thread/timer.h"
@@ -33,7 +34,7 @@ using AutoUnlink = boost::intrusive::link_mode<boost::intrusive::auto_unlink>;
 using RingHook = boost::intrusive::list_base_hook<boost::intrusive::tag<RingTag>, AutoUnlink>;
 using TargetHook = boost::intrusive::list_base_hook<boost::intrusive::tag<TargetTag>, AutoUnlink>;
 
-class PendingOperation final : public RingHook, public TargetHook, public Timer {
+class PendingOperation final : public RingHook, public TargetHook, public Timer, public PageWaiter {
  public:
   // Embedded in `keeper`: it only carries completions while a ring is full, and keeps its keeper alive then.
   explicit PendingOperation(Object* keeper) : keeper_(keeper) {}
@@ -63,6 +64,11 @@ class PendingOperation final : public RingHook, public TargetHook, public Timer 
   void finish_untracked(i64 result, u64 value0 = 0, u64 value1 = 0);
   // For one that was never tracked: no completion.
   void discard() { release(); }
+
+  // kPageIn, which waits for pages or for memory: as track() with that lock and target; claim(); finish().
+  bool begin_page_wait(Ref<Object> wanted, Spinlock& lock) override;
+  bool claim_page_wait() override;
+  void end_page_wait(Result<> result) override;
 
   Ring& ring() const { return *ring_; }
   u64 user_data() const { return completion_.user_data; }

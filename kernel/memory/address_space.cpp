@@ -168,7 +168,7 @@ bool AddressSpace::teardown_piece() {
   return shootdown.evict(context);
 }
 
-void AddressSpace::drop_memory_pages(Memory& memory, u64 first, u64 end, bool privates) {
+void AddressSpace::visit_memory_pages(Memory& memory, u64 first, u64 end, Memory::Visit how, FlushTicket* ticket) {
   Guard guard(lock_);
   FlushBatch batch(context, ticket_);
   while (Mapping* mapping = memory.take_mapping_of(*this)) {
@@ -177,9 +177,14 @@ void AddressSpace::drop_memory_pages(Memory& memory, u64 first, u64 end, bool pr
     if (low >= high) continue;
     const u64 start = mapping->start + ((low - mapped_first) << kPageShift);
     table(batch).update(start, start + ((high - low) << kPageShift), [&](u64 address, u64 entry, u32 level) HATI_NO_THREAD_SAFETY_ANALYSIS {
-      return Pte::Private::is_set(entry) && !privates ? entry : release_entry(address, entry, level, batch);
+      if (Pte::Private::is_set(entry) && how != Memory::Visit::kDropAll) return entry;
+      if (how != Memory::Visit::kProtect) return release_entry(address, entry, level, batch);
+      if (Pte::Write::is_set(entry)) batch.page(address);
+      return entry & ~Pte::Write::kMask;
     });
   }
+  batch.submit();
+  if (ticket != nullptr) shootdown.join(*ticket, ticket_);
 }
 
 Result<MappingInfo> AddressSpace::query(u64 address) {
@@ -219,7 +224,7 @@ SpaceInfo AddressSpace::info() {
           .page_table_bytes = tables_.bytes,
           .peak_resident_bytes = peak_pages_ << kPageShift,
           .minor_faults = faults_,
-          .major_faults = 0,
+          .major_faults = major_faults_.load(std::memory_order_relaxed),
           .threads = 0,
           .handles = handles_.count()};
 }

@@ -12,6 +12,7 @@
 #include "kernel/arch/arch.h"
 #include "kernel/memory/memory.h"
 #include "kernel/memory/page_table.h"
+#include "kernel/memory/paged_memory.h"
 #include "kernel/memory/pins.h"
 #include "kernel/memory/quota.h"
 #include "kernel/memory/restart.h"
@@ -29,6 +30,7 @@ enum class FaultResult : u8 {
   kAccess,      // a mapping that does not permit it
   kBeyondEnd,   // beyond the end of the memory object
   kNoMemory,
+  kNotResident,  // the page must be brought by its pager first: wait_for_page()
 };
 
 // One mapping. Owned by its space, guarded by the space's lock, except the part that its Memory guards.
@@ -140,8 +142,10 @@ class AddressSpace : public Object {
     AddressSpace* space = nullptr;
     Memory* memory = nullptr;
     u64 address = 0;
+    bool pager = false;  // the memory's pager copies
   };
-  // Returns the bytes copied: all, or up to a bad address, at most kCopyBytesMax. Nothing at all: kBadAddress, kAccess, kNoMemory.
+  // Returns the bytes copied: all, or up to a bad address, at most kCopyBytesMax. Nothing at all: kBadAddress, kAccess, kNoMemory,
+  // kNotResident.
   static Result<u64> copy(CopyEnd to, CopyEnd from, u64 bytes);
 
   // A debugger's copy between this space and its own: the mappings' protection does not matter, see Call::kSpaceInspect. At most kSpaceInspectMax.
@@ -149,6 +153,11 @@ class AddressSpace : public Object {
 
   // The old value, also if it differed. kInvalidArgument (not aligned), kBadAddress, kAccess, kNoMemory.
   Result<u32> compare_exchange(u64 address, u32 expected, u32 desired) HATI_EXCLUDES(lock_);
+
+  // After kNotResident: the page at `address`, and the rest of [address, address + bytes) as far as its mapping goes, is asked for. As
+  // PagedMemory::bring(); kReady, too, if nothing there comes from a pager.
+  Result<PagedMemory::Bring> wait_for_page(u64 address, u64 bytes, PagedMemory::Access access, PageWaiter* waiter) HATI_EXCLUDES(lock_);
+  void count_major_fault() { major_faults_.fetch_add(1, std::memory_order_relaxed); }
 
   // What a futex is: the same for all who share the word.
   struct FutexKey {
@@ -225,7 +234,7 @@ class AddressSpace : public Object {
   void remove_pages(u64 start, u64 end, FlushBatch& batch) HATI_REQUIRES(lock_);
   u64 remove_some(u64 start, u64 end, FlushBatch& batch, u64& budget) HATI_REQUIRES(lock_);
   u64 release_entry(u64 address, u64 entry, u32 level, FlushBatch& batch) HATI_REQUIRES(lock_);
-  void drop_memory_pages(Memory& memory, u64 first, u64 end, bool privates) HATI_EXCLUDES(lock_);
+  void visit_memory_pages(Memory& memory, u64 first, u64 end, Memory::Visit how, FlushTicket* ticket) HATI_EXCLUDES(lock_);
   void count_private(u64 pages) HATI_REQUIRES(lock_);
 
   // address_space_map.cpp
@@ -276,6 +285,7 @@ class AddressSpace : public Object {
   Result<u8*> reach_slowly(u64 address, bool write) HATI_REQUIRES(lock_);
   // The same whatever the mapping's protection says. A page to be written is this space's own then.
   Result<u8*> reach_unprotected(u64 address, bool write) HATI_REQUIRES(lock_);
+  Result<u64> copy_with(Memory& memory, u64 offset, bool pager, u64 user, u64 bytes, bool to_space) HATI_EXCLUDES(lock_);
   static Result<u64> copy_between(AddressSpace& to_space, u64 to, AddressSpace& from_space, u64 from,
                                   u64 bytes) HATI_NO_THREAD_SAFETY_ANALYSIS;
 
@@ -303,6 +313,7 @@ class AddressSpace : public Object {
   u64 peak_pages_ HATI_GUARDED_BY(lock_) = 0;
   TableState tables_ HATI_GUARDED_BY(lock_);
   u64 faults_ HATI_GUARDED_BY(lock_) = 0;
+  std::atomic<u64> major_faults_{0};
   u64 virtual_limit_ HATI_GUARDED_BY(lock_) = ~u64{0};
   u64 resident_limit_pages_ HATI_GUARDED_BY(lock_) = ~u64{0};
 };

@@ -42,6 +42,9 @@ Result<> AddressSpace::clone_mapping(Mapping& mapping, AddressSpace& target, Flu
     if (copy->memory) copy->memory->add_mapping(*copy);
     ++target.mapping_count_;
     target.virtual_bytes_ += copy->bytes();
+  } else if (last->memory) {
+    // Carried on. Somebody who takes pages from all mappings may have been at the copy but not at the source meanwhile.
+    last->memory->visit_again(*last);
   }
   if (has(mapping.flags, MapFlags::kWipeOnFork)) return {};
   return clone_pages(mapping, target, batch, budget);

@@ -14,6 +14,7 @@ Error error_of(FaultResult result) {
   switch (result) {
     case FaultResult::kAccess: return Error::kAccess;
     case FaultResult::kNoMemory: return Error::kNoMemory;
+    case FaultResult::kNotResident: return Error::kNotResident;
     case FaultResult::kResolved:
     case FaultResult::kUnmapped:
     case FaultResult::kBeyondEnd: break;
@@ -180,21 +181,45 @@ Result<u64> AddressSpace::copy_between(AddressSpace& to_space, u64 to, AddressSp
   return done;
 }
 
+// Between this space and a Memory object, a page of both at a time, without a detour.
+Result<u64> AddressSpace::copy_with(Memory& memory, u64 offset, bool pager, u64 user, u64 bytes, bool to_space) {
+  if (user < first_address() || user >= end_address()) return fail(Error::kBadAddress);
+  bytes = std::min(bytes, end_address() - user);
+  Guard guard(lock_);
+  u64 done = 0;
+  while (done < bytes) {
+    const u64 part = part_of_page(user + done, part_of_page(offset + done, bytes - done));
+    const auto mine = reach(user + done, to_space);
+    Result<> copied = mine ? Result<>{} : fail(mine.error());
+    if (mine) {
+      copied = memory.with_bytes(offset + done, !to_space, pager, [&](u8* other) {
+        move_bytes(to_space ? *mine : other, to_space ? other : *mine, part);
+      });
+    }
+    if (!copied) {
+      if (done != 0) return done;
+      return fail(copied.error() == Error::kNotFound ? Error::kBadAddress : copied.error());
+    }
+    done += part;
+  }
+  return done;
+}
+
 Result<u64> AddressSpace::copy(CopyEnd to, CopyEnd from, u64 bytes) {
   bytes = std::min(bytes, kCopyBytesMax);
   if (bytes == 0) return 0;
   if (to.space != nullptr && from.space != nullptr) return copy_between(*to.space, to.address, *from.space, from.address, bytes);
-  // A Memory object on one side: a page at a time through a buffer, so that no two objects' locks meet.
+  if (to.space != nullptr) return to.space->copy_with(*from.memory, from.address, from.pager, to.address, bytes, true);
+  if (from.space != nullptr) return from.space->copy_with(*to.memory, to.address, to.pager, from.address, bytes, false);
+  // A page at a time through a buffer, so that no two objects' locks meet.
   KernelBuffer buffer = TRY(KernelBuffer::allocate(kPageSize));
   u64 done = 0;
   while (done < bytes) {
     const u64 wanted = std::min<u64>(bytes - done, kPageSize);
-    const auto got = from.space != nullptr ? from.space->copy_in_some(from.address + done, buffer.data(), wanted)
-                                           : from.memory->read(from.address + done, buffer.data(), wanted);
+    const auto got = from.memory->read(from.address + done, buffer.data(), wanted, from.pager);
     if (!got) return done == 0 ? fail(got.error()) : Result<u64>{done};
     if (*got == 0) break;
-    const auto put = to.space != nullptr ? to.space->copy_out_some(to.address + done, buffer.data(), *got)
-                                         : to.memory->write(to.address + done, buffer.data(), *got);
+    const auto put = to.memory->write(to.address + done, buffer.data(), *got, to.pager);
     if (!put) return done == 0 ? fail(put.error()) : Result<u64>{done};
     done += *put;
     if (*put < wanted) break;

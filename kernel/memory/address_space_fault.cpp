@@ -13,6 +13,14 @@ constexpr u64 kSeen = Pte::Accessed::kMask;  // set by the kernel, which saves t
 constexpr u64 kWritten = Pte::Accessed::kMask | Pte::Dirty::kMask;
 constexpr u64 kAroundPages = 16;  // pages of a Memory object that one read fault maps
 
+FaultResult fault_of(Error error) {
+  switch (error) {
+    case Error::kNotFound: return FaultResult::kBeyondEnd;
+    case Error::kNotResident: return FaultResult::kNotResident;
+    default: return FaultResult::kNoMemory;
+  }
+}
+
 u64 cache_bits(const Memory* memory) {
   if (memory == nullptr) return 0;
   const u64 device = memory->device() ? Pte::Device::kMask : 0;
@@ -145,19 +153,19 @@ FaultResult AddressSpace::resolve_memory(Mapping& mapping, u64 page, Table::Slot
     if (memory.device()) return FaultResult::kAccess;
     const auto copy = frames.allocate(0, frame_flags());
     if (!copy) return FaultResult::kNoMemory;
-    const auto found = memory.with_page(index, false, [&](Memory::PageView view) { copy_frame(*copy, view.frame); });
+    const auto found = memory.with_page(index, PageUse::kRead, [&](Memory::PageView view) { copy_frame(*copy, view.frame); });
     if (found) return set_private(mapping, slot, *copy, batch);
     frames.free(*copy);
-    return found.error() == Error::kNotFound ? FaultResult::kBeyondEnd : FaultResult::kNoMemory;
+    return fault_of(found.error());
   }
-  // A hole gets its page now, though only read: the zero frame in its place would hide what others write to the object later. No page is
-  // written back yet, so a shared page that may be written is entered as such at once.
+  // A hole gets its page now, though only read: the zero frame in its place would hide what others write to the object later. A shared page
+  // that may be written is entered as such at once, unless its pager wants to know which pages are.
   const auto enter = [&](Memory::PageView view) HATI_NO_THREAD_SAFETY_ANALYSIS {
     if (slot.entry == 0) ++shared_pages_;
-    table(batch).set(slot, view.frame.value | entry_bits(mapping, mapping.shared()) | (write ? kWritten : kSeen));
+    table(batch).set(slot, view.frame.value | entry_bits(mapping, mapping.shared() && view.writable) | (write ? kWritten : kSeen));
   };
-  const auto found = memory.with_page(index, true, enter);
-  if (!found) return found.error() == Error::kNotFound ? FaultResult::kBeyondEnd : FaultResult::kNoMemory;
+  const auto found = memory.with_page(index, write ? PageUse::kMapWrite : PageUse::kMapRead, enter);
+  if (!found) return fault_of(found.error());
   if (!write) enter_around(mapping, page, slot);
   return FaultResult::kResolved;
 }
@@ -170,10 +178,10 @@ void AddressSpace::enter_around(Mapping& mapping, u64 page, const Table::Slot& s
   const u64 bits = entry_bits(mapping, mapping.shared());
   u32 count = 0;
   mapping.memory->for_present((mapping.offset + (start - mapping.start)) >> kPageShift, (end - start) >> kPageShift,
-                              [&](u64 i, PhysAddr frame) {
+                              [&](u64 i, PhysAddr frame, bool writable) {
                                 u64& entry = entries[level_index(start + (i << kPageShift), 0)];
                                 if (entry != 0) return;
-                                entry = frame.value | bits;
+                                entry = frame.value | (writable ? bits : bits & ~Pte::Write::kMask);
                                 ++count;
                               });
   frames.page(slot.table).live += count;
@@ -195,6 +203,21 @@ bool AddressSpace::try_large(Mapping& mapping, u64 page, Table::Slot& slot, Flus
   count_private(kTableEntries);
   pages.set(slot, block->value | entry_bits(mapping, true) | kWritten | Pte::Private::kMask | Pte::Large::kMask);
   return true;
+}
+
+Result<PagedMemory::Bring> AddressSpace::wait_for_page(u64 address, u64 bytes, PagedMemory::Access access, PageWaiter* waiter) {
+  Ref<Memory> memory;
+  u64 first = 0, count = 0;
+  {
+    Guard guard(lock_);
+    const Mapping* mapping = find(address);
+    if (mapping == nullptr || !mapping->memory || mapping->memory->paged() == nullptr) return PagedMemory::Bring::kReady;
+    memory = mapping->memory;
+    first = (mapping->offset + (address - mapping->start)) >> kPageShift;
+    if (access == PagedMemory::Access::kWrite && !mapping->shared()) access = PagedMemory::Access::kFault;
+    count = (page_ceil(address % kPageSize + std::min(bytes, mapping->end - address))) >> kPageShift;
+  }
+  return memory->paged()->bring(first, count, access, waiter);
 }
 
 }  // namespace hati

@@ -192,6 +192,7 @@ bool AddressSpace::join(Mapping& left, Mapping& right) {
   search_from_ = search_from;
   left.end = end;
   virtual_bytes_ += bytes;
+  if (left.memory) left.memory->visit_again(left);
   return true;
 }
 
@@ -255,7 +256,7 @@ void AddressSpace::protect_mapping(Mapping& mapping, Protection protection, Flus
     // Write access comes back at once only where a fault would grant it without copying or making a page.
     const bool sole =
         level != 0 || (Pte::Private::is_set(entry) && frames.page(Pte::frame(entry)).references.load(std::memory_order_acquire) == 1);
-    const bool shared_page = mapping.shared() && Pte::frame(entry) != zero_page();
+    const bool shared_page = mapping.shared() && Pte::frame(entry) != zero_page() && mapping.memory->paged() == nullptr;
     if (!sole && !shared_page) allowed &= ~Pte::Write::kMask;
     const u64 changed = (entry & ~rights) | allowed;
     const u64 lost = (entry & ~changed & (Pte::Present::kMask | Pte::Write::kMask)) | (changed & ~entry & Pte::NoExecute::kMask);
@@ -280,6 +281,7 @@ Result<> AddressSpace::populate(u64 address, u64 bytes, PopulateFlags flags) {
       case FaultResult::kBeyondEnd: return fail(Error::kBadAddress);
       case FaultResult::kAccess: return fail(Error::kAccess);
       case FaultResult::kNoMemory: return fail(Error::kNoMemory);
+      case FaultResult::kNotResident: return fail(Error::kNotResident);
     }
   }
   return {};

@@ -26,8 +26,8 @@ Result<u64> AddressSpace::residency(u64 address, std::span<u8> pages) {
     });
     // What others have brought in and this space has not touched yet.
     if (mapping->memory)
-      mapping->memory->for_present((mapping->offset + (at - mapping->start)) >> kPageShift, (stop - at) >> kPageShift,
-                                   [&](u64 i, PhysAddr) { pages[((at - address) >> kPageShift) + i] = 1; });
+      mapping->memory->for_resident((mapping->offset + (at - mapping->start)) >> kPageShift, (stop - at) >> kPageShift,
+                                    [&](u64 i) { pages[((at - address) >> kPageShift) + i] = 1; });
     at = stop;
   }
   if (at == address) return fail(Error::kBadAddress);

@@ -137,11 +137,20 @@ bool Frames::zero_one_ahead() {
   return true;
 }
 
-// Takes blocks of up to kBatch frames apart, the smallest first, so that large ones stay whole.
 bool Frames::refill(CpuCache& cache, FrameFlags flags) {
+  bool filled;
+  {
+    Guard guard(lock_);
+    filled = refill_locked(cache, flags);
+  }
+  if (low()) [[unlikely]] memory_is_low();
+  return filled;
+}
+
+// Takes blocks of up to kBatch frames apart, the smallest first, so that large ones stay whole.
+bool Frames::refill_locked(CpuCache& cache, FrameFlags flags) {
   constexpr u32 kBatchOrder = 5;
   static_assert(kBatch == 1 << kBatchOrder);
-  Guard guard(lock_);
   u64 available = free_frames_.load(std::memory_order_relaxed);
   const u64 keep = kept_back(flags);
   while (cache.count < kBatch && available > keep) {

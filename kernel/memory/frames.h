@@ -80,6 +80,10 @@ class Frames {
 
   u64 total_bytes() const { return total_frames_ << kPageShift; }
   u64 free_bytes() const;
+  // So little is left that allocations for programs fail, or will soon.
+  bool low() const { return free_frames_.load(std::memory_order_relaxed) < 2 * reserve_frames_; }
+  // Reclaim may stop.
+  bool relieved() const { return free_frames_.load(std::memory_order_relaxed) >= 3 * reserve_frames_; }
   // True while 2 MiB pages may be given to programs without starving anybody.
   bool plentiful() const { return free_frames_.load(std::memory_order_relaxed) > plentiful_frames_; }
 
@@ -99,7 +103,8 @@ class Frames {
 
   Result<PhysAddr> allocate_single(FrameFlags flags);
   Result<PhysAddr> allocate_block(u32 order, FrameFlags flags);
-  bool refill(CpuCache& cache, FrameFlags flags);
+  bool refill(CpuCache& cache, FrameFlags flags) HATI_EXCLUDES(lock_);
+  bool refill_locked(CpuCache& cache, FrameFlags flags) HATI_REQUIRES(lock_);
   void drain(std::array<u32, kCacheSize>& stack, u32& count);
   u64 kept_back(FrameFlags flags) const;
   u32 take_block(u32 order) HATI_REQUIRES(lock_);
@@ -144,6 +149,9 @@ inline void copy_frame(PhysAddr to_frame, PhysAddr from_frame) {
 
 // The machine's memory.
 extern constinit Frames frames;
+
+// Called when free memory is low and some more of it has been taken, in the middle of anything. Provided by kernel/ipc: reclaims later.
+void memory_is_low();
 
 // Owns one block until released.
 class [[nodiscard]] Frame {

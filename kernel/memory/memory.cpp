@@ -7,6 +7,7 @@
 
 #include "kernel/memory/address_space.h"
 #include "kernel/memory/object_cache.h"
+#include "kernel/memory/paged_memory.h"
 #include "kernel/memory/zero_frame.h"
 
 namespace hati {
@@ -74,11 +75,11 @@ Result<Ref<Memory>> Memory::create_contiguous(Ref<Quota> quota, u64 bytes) {
   return memory;
 }
 
-Result<Memory::PageView> Memory::page(u64 index, bool make) {
+Result<Memory::PageView> Memory::page(u64 index, PageUse use) {
   if (index >= bytes() >> kPageShift) return fail(Error::kNotFound);
-  if (kind_ != Kind::kAnonymous) return PageView{base_ + (index << kPageShift)};
+  if (kind_ != Kind::kAnonymous) return kind_ == Kind::kPaged ? paged_page(index, use) : PageView{base_ + (index << kPageShift)};
   if (const PhysAddr found = pages_.find(index); found.value != 0) return PageView{found};
-  if (!make) return PageView{zero_page()};
+  if (use == PageUse::kRead) return PageView{zero_page()};
   Charge charge = TRY(Charge::make(quota_, kPageSize, 0));
   Frame frame = TRY(Frame::allocate(0, FrameFlags::kZeroed));
   TRY(pages_.insert(index, frame.address()));
@@ -89,6 +90,32 @@ Result<Memory::PageView> Memory::page(u64 index, bool make) {
   charge.keep();
   return PageView{frame.release()};
 }
+
+PagedMemory* Memory::paged() { return kind_ == Kind::kPaged ? static_cast<PagedMemory*>(this) : nullptr; }
+
+Result<Memory::PageView> Memory::page_for_pager(u64 index, bool write) {
+  if (kind_ == Kind::kPaged && index < bytes() >> kPageShift) return paged_page_for_pager(index);
+  return page(index, write ? PageUse::kWrite : PageUse::kRead);
+}
+
+Result<Memory::PageView> Memory::paged_page(u64 index, PageUse use) { return paged()->use_page(index, use); }
+Result<Memory::PageView> Memory::paged_page_for_pager(u64 index) { return paged()->pager_page(index); }
+Result<> Memory::paged_pin(u64 first, std::span<u32> numbers, bool write, bool pager) { return paged()->pin_pages(first, numbers, write, pager); }
+bool Memory::paged_enter(u64 index, PhysAddr& frame, bool& writable) { return paged()->enter_mapped(index, frame, writable); }
+
+bool Memory::paged_resident(u64 index) { return paged()->is_resident(index); }
+
+bool Memory::resident(u64 index) {
+  switch (kind_) {
+    case Kind::kAnonymous: return pages_.find(index).value != 0;
+    case Kind::kPaged: return paged_resident(index);
+    case Kind::kPhysical:
+    case Kind::kContiguous: return true;
+  }
+  return true;
+}
+
+void Memory::after_paged_use() { paged()->after_use(); }
 
 bool Memory::take_pages(u64 first, u64 end) {
   u32 count = 0;
@@ -110,6 +137,7 @@ bool Memory::take_pages(u64 first, u64 end) {
 }
 
 Result<> Memory::resize(u64 new_bytes) {
+  if (PagedMemory* own = paged()) return own->paged_resize(new_bytes);
   if (kind_ != Kind::kAnonymous) return fail(Error::kNotSupported);
   if (new_bytes > kBytesMax) return fail(Error::kInvalidArgument);
   new_bytes = page_ceil(new_bytes);
@@ -129,6 +157,7 @@ Result<> Memory::resize(u64 new_bytes) {
 }
 
 Result<> Memory::discard(u64 offset, u64 bytes) {
+  if (PagedMemory* own = paged()) return own->paged_discard(offset, bytes);
   if (kind_ != Kind::kAnonymous) return fail(Error::kNotSupported);
   if (offset > kBytesMax || bytes > kBytesMax - offset) return fail(Error::kInvalidArgument);
   const u64 first = page_ceil(offset), end = page_floor(offset + bytes);
@@ -150,7 +179,7 @@ Result<> Memory::discard(u64 offset, u64 bytes) {
 // Within one page.
 void Memory::clear_part(u64 offset, u64 bytes) {
   if (bytes == 0) return;
-  const PhysAddr frame = pages_.find(offset >> kPageShift);
+  const PhysAddr frame{page_floor(pages_.find(offset >> kPageShift).value)};  // without the bits of a paged object
   if (frame.value != 0) std::memset(phys_to_virt<u8>(frame) + offset % kPageSize, 0, bytes);
 }
 
@@ -160,7 +189,7 @@ Result<u64> Memory::seek(u64 offset, u32 what) const {
   if (offset >= bytes()) return fail(Error::kNotFound);
   const u64 index = offset >> kPageShift;
   u64 found = index;
-  if (kind_ == Kind::kAnonymous)
+  if (kind_ == Kind::kAnonymous || kind_ == Kind::kPaged)
     found = what == 0 ? TRY(pages_.next(index)) : pages_.next_hole(index);
   else if (what == 1)
     return bytes();
@@ -170,68 +199,78 @@ Result<u64> Memory::seek(u64 offset, u32 what) const {
 
 MemoryInfo Memory::info() const {
   Guard guard(pages_lock_);
-  const u64 resident = kind_ == Kind::kAnonymous ? pages_.count() << kPageShift : kind_ == Kind::kContiguous ? bytes() : 0;
-  return {.bytes = bytes(), .resident_bytes = resident, .koid = koid()};
+  const bool sparse = kind_ == Kind::kAnonymous || kind_ == Kind::kPaged;
+  MemoryInfo info{};
+  info.bytes = bytes();
+  info.resident_bytes = sparse ? pages_.count() << kPageShift : kind_ == Kind::kContiguous ? bytes() : 0;
+  info.koid = koid();
+  if (kind_ == Kind::kPaged) static_cast<const PagedMemory*>(this)->fill_info(info);
+  return info;
 }
 
-Result<u64> Memory::read(u64 offset, void* to, u64 bytes) {
-  if (device_) return fail(Error::kNotSupported);
+Result<u64> Memory::read(u64 offset, void* to, u64 bytes, bool pager) {
   u64 done = 0;
   while (done < bytes) {
-    const u64 within = (offset + done) % kPageSize;
-    const u64 part = std::min(bytes - done, kPageSize - within);
-    Guard guard(pages_lock_);
-    const auto view = page((offset + done) >> kPageShift, false);
-    if (!view) break;
-    std::memcpy(static_cast<u8*>(to) + done, phys_to_virt<u8>(view->frame) + within, part);
+    const u64 part = std::min(bytes - done, kPageSize - (offset + done) % kPageSize);
+    const auto copied = with_bytes(offset + done, false, pager, [&](const u8* from) { std::memcpy(static_cast<u8*>(to) + done, from, part); });
+    if (!copied && copied.error() != Error::kNotFound && done == 0) return fail(copied.error());
+    if (!copied) break;
     done += part;
   }
   return done;
 }
 
-Result<u64> Memory::write(u64 offset, const void* from, u64 bytes) {
-  if (device_) return fail(Error::kNotSupported);
+Result<u64> Memory::write(u64 offset, const void* from, u64 bytes, bool pager) {
   u64 done = 0;
   while (done < bytes) {
-    const u64 within = (offset + done) % kPageSize;
-    const u64 part = std::min(bytes - done, kPageSize - within);
-    Guard guard(pages_lock_);
-    const auto view = page((offset + done) >> kPageShift, true);
-    if (!view && view.error() != Error::kNotFound && done == 0) return fail(view.error());
-    if (!view) break;
-    std::memcpy(phys_to_virt<u8>(view->frame) + within, static_cast<const u8*>(from) + done, part);
+    const u64 part = std::min(bytes - done, kPageSize - (offset + done) % kPageSize);
+    const auto copied = with_bytes(offset + done, true, pager, [&](u8* to) { std::memcpy(to, static_cast<const u8*>(from) + done, part); });
+    if (!copied && copied.error() != Error::kNotFound && done == 0) return fail(copied.error());
+    if (!copied) break;
     done += part;
   }
   return done;
 }
 
-Result<> Memory::pin_frames(u64 first, std::span<u32> numbers) {
+Result<> Memory::pin_frames(u64 first, std::span<u32> numbers, bool write, bool pager) {
   if (device_) return fail(Error::kNotSupported);
   Guard guard(pages_lock_);
   const u64 end = bytes() >> kPageShift;
   if (first >= end || numbers.size() > end - first) return fail(Error::kBadAddress);
-  const u64 before = pages_.count();
-  for (usize i = 0; i < numbers.size(); ++i) {
-    if (pages_.count() - before > kMadePerPiece) return fail(Error{kRestart});
-    numbers[i] = static_cast<u32>(TRY(page(first + i, true)).frame.frame());
+  if (kind_ == Kind::kPaged) {
+    TRY(paged_pin(first, numbers, write, pager));
+  } else {
+    const u64 before = pages_.count();
+    for (usize i = 0; i < numbers.size(); ++i) {
+      if (pages_.count() - before > kMadePerPiece) return fail(Error{kRestart});
+      numbers[i] = static_cast<u32>(TRY(page(first + i, PageUse::kWrite)).frame.frame());
+    }
+    if (kind_ != Kind::kAnonymous) return {};
   }
-  if (kind_ != Kind::kAnonymous) return {};
   for (const u32 number : numbers) frames.page(PhysAddr{u64{number} << kPageShift}).references.fetch_add(1, std::memory_order_relaxed);
   return {};
 }
 
-void Memory::unpin_frames(std::span<const u32> numbers) {
-  if (kind_ != Kind::kAnonymous) return;
+void Memory::unpin_frames(u64 first, std::span<const u32> numbers, bool write) {
+  if (kind_ != Kind::kAnonymous && kind_ != Kind::kPaged) return;
+  if (PagedMemory* own = paged(); own != nullptr && write) own->note_written(first, numbers);
   for (const u32 number : numbers) {
     const PhysAddr frame{u64{number} << kPageShift};
     if (frames.page(frame).drop_reference()) frames.free(frame);  // the object gave it up meanwhile, and all flushes are done
   }
+  if (kind_ == Kind::kPaged) page_cache.something_changed();
 }
 
 void Memory::add_mapping(Mapping& mapping) {
   Guard guard(mappings_lock_);
   mapping.epoch = 0;
   mappings_.push_front(mapping);
+}
+
+void Memory::visit_again(Mapping& mapping) {
+  Guard guard(mappings_lock_);
+  mapping.epoch = 0;
+  mappings_.splice(mappings_.begin(), mappings_, mappings_.iterator_to(mapping));
 }
 
 void Memory::remove_mapping(Mapping& mapping) {
@@ -255,7 +294,7 @@ Result<> Memory::invalidate() {
     Guard guard(mappings_lock_);
     ++epoch_;
   }
-  const bool all = visit_mappings(range, shrunk);
+  const bool all = visit_mappings(range, shrunk ? Visit::kDropAll : Visit::kDrop, nullptr);
   FrameList list;
   {
     Guard guard(pages_lock_);
@@ -269,11 +308,11 @@ Result<> Memory::invalidate() {
   return {};
 }
 
-bool Memory::visit_mappings(Range range, bool shrunk) {
+bool Memory::visit_mappings(Range range, Visit how, FlushTicket* ticket) {
   for (u32 visits = 0; visits < kVisitsPerPiece; ++visits) {
     const Ref<AddressSpace> space = space_to_visit();
     if (!space) return true;
-    space->drop_memory_pages(*this, range.first, range.end, shrunk);
+    space->visit_memory_pages(*this, range.first, range.end, how, ticket);
   }
   return false;
 }

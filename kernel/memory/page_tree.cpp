@@ -3,6 +3,7 @@
 #include "kernel/memory/page_tree.h"
 
 #include <array>
+#include <bit>
 
 #include "kernel/debug/panic.h"
 #include "kernel/memory/object_cache.h"
@@ -12,6 +13,7 @@ namespace hati {
 struct PageTree::Node {
   std::array<u64, kSlots> slots{};  // frames in the lowest level, else Node*; 0: empty
   u32 used = 0;
+  std::array<u64, PageTree::kMarks> marks{};  // bit i: slot i, or something below it, has the mark
 };
 
 namespace {
@@ -40,6 +42,9 @@ Result<> PageTree::grow(u64 index) {
       ++nodes_;
       node->slots[0] = root_;
       node->used = 1;
+      for (u32 mark = 0; mark < kMarks; ++mark)
+        node->marks[mark] = height_ == 0 ? root_marks_ >> mark & 1 : u64{as_node(root_)->marks[mark] != 0};
+      root_marks_ = 0;
       root_ = as_slot(node);
     }
     ++height_;
@@ -110,6 +115,57 @@ PhysAddr PageTree::remove(u64 index) {
   else if (--parent->used == 0)
     prune(index);
   return frame;
+}
+
+u64* PageTree::slot(u64 index) {
+  if (!fits(index, height_)) return nullptr;
+  u64* slot = &root_;
+  for (u32 height = height_; height != 0 && *slot != 0; --height) slot = &as_node(*slot)->slots[(index >> ((height - 1) * kBits)) % kSlots];
+  return *slot == 0 ? nullptr : slot;
+}
+
+void PageTree::set_mark(u64 index, Mark mark) {
+  if (height_ == 0) root_marks_ |= u64{1} << mark;
+  u64 slot = root_;
+  for (u32 height = height_; height != 0; --height) {
+    const u64 digit = (index >> ((height - 1) * kBits)) % kSlots;
+    as_node(slot)->marks[mark] |= u64{1} << digit;
+    slot = as_node(slot)->slots[digit];
+  }
+}
+
+void PageTree::clear_mark(u64 index, Mark mark) {
+  if (height_ == 0) root_marks_ &= ~(u64{1} << mark);
+  std::array<Node*, 12> path{};
+  u64 slot = root_;
+  for (u32 height = height_; height != 0; --height) {
+    path[height] = as_node(slot);
+    slot = as_node(slot)->slots[(index >> ((height - 1) * kBits)) % kSlots];
+  }
+  for (u32 height = 1; height <= height_; ++height) {
+    path[height]->marks[mark] &= ~(u64{1} << (index >> ((height - 1) * kBits)) % kSlots);
+    if (path[height]->marks[mark] != 0) return;
+  }
+}
+
+Result<u64> PageTree::next_marked(u64 index, Mark mark) const {
+  while (fits(index, height_) && root_ != 0) {
+    if (height_ == 0) return (root_marks_ >> mark & 1) != 0 ? Result<u64>{0} : fail(Error::kNotFound);
+    const Node* node = as_node(root_);
+    u32 height = height_;
+    for (;; --height) {
+      const u32 shift = (height - 1) * kBits;
+      const u64 left = node->marks[mark] >> (index >> shift) % kSlots;
+      if (left == 0) break;
+      if (const u32 skipped = static_cast<u32>(std::countr_zero(left)); skipped != 0) index = ((index >> shift) + skipped) << shift;
+      if (height == 1) return index;
+      node = as_node(node->slots[(index >> shift) % kSlots]);
+    }
+    const u64 step = u64{1} << (height * kBits);  // nothing more in this node
+    index = (index & ~(step - 1)) + step;
+    if (index == 0) break;
+  }
+  return fail(Error::kNotFound);
 }
 
 Result<u64> PageTree::next(u64 index) const {

@@ -45,7 +45,7 @@ Result<Ref<Dma>> Dma::create() { return dma_cache.make(); }
 void Dma::release_storage() { dma_cache.destroy(this); }
 
 Pin::~Pin() {
-  if (memory) memory->unpin_frames(frames.as<u32>());
+  if (memory) memory->unpin_frames(offset >> kPageShift, frames.as<u32>(), write);
 }
 
 bool PinTable::Before::operator()(const Pin& a, const Pin& b) const { return key(a) < key(b); }
@@ -60,7 +60,7 @@ u64 PinTable::ranges_max(const PinRequest& request) {
   return (page_ceil(request.offset + request.bytes) - page_floor(request.offset)) >> kPageShift;
 }
 
-Result<u32> PinTable::pin(const Ref<Memory>& memory, const Ref<Quota>& quota, const PinRequest& request, std::span<DmaRange> ranges) {
+Result<u32> PinTable::pin(const Ref<Memory>& memory, const Ref<Quota>& quota, const PinRequest& request, bool pager, std::span<DmaRange> ranges) {
   if (request.bytes == 0 || request.offset > Memory::kBytesMax) return fail(Error::kInvalidArgument);
   const u64 pages = ranges_max(request);
   if (pages == 0) return fail(Error::kTooBig);
@@ -68,12 +68,13 @@ Result<u32> PinTable::pin(const Ref<Memory>& memory, const Ref<Quota>& quota, co
   KernelBuffer numbers = TRY(KernelBuffer::allocate(pages * sizeof(u32)));
   Pin* pin = TRY(pin_cache.construct());
   Result<u32> count = fail(Error::kNoMemory);
-  if (const auto held = memory->pin_frames(request.offset >> kPageShift, numbers.as<u32>()); !held) {
+  if (const auto held = memory->pin_frames(request.offset >> kPageShift, numbers.as<u32>(), request.write != 0, pager); !held) {
     count = fail(held.error());
   } else {
     pin->memory = memory;
     pin->offset = request.offset;
     pin->bytes = request.bytes;
+    pin->write = request.write != 0 && !pager;
     pin->charge = std::move(charge);
     pin->frames = std::move(numbers);
     count = describe(request, pin->frames.as<u32>(), ranges);

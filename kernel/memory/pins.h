@@ -40,8 +40,9 @@ class PinTable {
   // Of one request, if nothing in it is contiguous; 0 if it is no good.
   static u64 ranges_max(const PinRequest& request);
   // The number of ranges, which are written to `ranges`. kInvalidArgument (no bytes), kTooBig, else as Memory::pin_frames(). The record is
-  // charged to `quota` (may be null).
-  Result<u32> pin(const Ref<Memory>& memory, const Ref<Quota>& quota, const PinRequest& request, std::span<DmaRange> ranges) HATI_EXCLUDES(lock_);
+  // charged to `quota` (may be null). `pager`: for the holder of a paged object's kManage, who may pin busy pages.
+  Result<u32> pin(const Ref<Memory>& memory, const Ref<Quota>& quota, const PinRequest& request, bool pager,
+                  std::span<DmaRange> ranges) HATI_EXCLUDES(lock_);
   // Ends one pin with exactly this range. kNotFound.
   Result<> unpin(const Memory& memory, u64 offset, u64 bytes) HATI_EXCLUDES(lock_);
   // Ends at most `count` pins; true when none is left.
@@ -63,6 +64,7 @@ class PinTable {
 struct Pin : PinTable::Hook {
   Ref<Memory> memory;
   u64 offset = 0, bytes = 0;
+  bool write = false;
   Charge charge;
   KernelBuffer frames;  // u32 numbers
 

@@ -22,7 +22,7 @@ class PinsTest : public ::testing::Test {
   }
   Result<u32> pin(const Ref<Memory>& memory, u64 offset, u64 bytes, const Ref<Quota>& quota = nullptr) {
     const PinRequest request{.offset = offset, .bytes = bytes, .ranges = 0, .capacity = 0, .write = 1};
-    return finish([&] { return table.pin(memory, quota, request, ranges); });
+    return finish([&] { return table.pin(memory, quota, request, false, ranges); });
   }
   u8* at(u64 address) { return phys_to_virt<u8>(PhysAddr{address}); }
 
@@ -51,7 +51,7 @@ TEST_F(PinsTest, TellsWhereTheBytesAre) {
 TEST_F(PinsTest, PagesAreMadeInPieces) {
   const auto memory = *Memory::create(nullptr, kPinBytesMax);
   const PinRequest request{.offset = 0, .bytes = kPinBytesMax, .ranges = 0, .capacity = 0, .write = 1};
-  EXPECT_EQ(table.pin(memory, nullptr, request, ranges).error(), kRestart);
+  EXPECT_EQ(table.pin(memory, nullptr, request, false, ranges).error(), kRestart);
   ASSERT_TRUE(pin(memory, 0, kPinBytesMax));
   EXPECT_EQ(memory->info().resident_bytes, kPinBytesMax);
 }
@@ -73,7 +73,7 @@ TEST_F(PinsTest, RefusesWhatCannotBe) {
   const auto device = *Memory::create_physical(nullptr, PhysAddr{0xfee0'0000}, kPageSize, CacheMode::kUncached);
   EXPECT_EQ(pin(device, 0, 16).error(), Error::kNotSupported);
   const PinRequest request{.offset = 0, .bytes = 1, .ranges = 0, .capacity = 0, .write = 0};
-  EXPECT_EQ(table.pin(memory, nullptr, request, {}).error(), Error::kTooBig);
+  EXPECT_EQ(table.pin(memory, nullptr, request, false, {}).error(), Error::kTooBig);
   EXPECT_TRUE(table.release_some(1));
 }
 
@@ -117,7 +117,7 @@ TEST_F(PinsTest, ATableHoldsTheObject) {
     PinTable own;
     auto memory = *Memory::create(nullptr, 64 * kPageSize);
     const PinRequest request{.offset = 0, .bytes = 64 * kPageSize, .ranges = 0, .capacity = 0, .write = 1};
-    ASSERT_TRUE(own.pin(memory, nullptr, request, ranges));
+    ASSERT_TRUE(own.pin(memory, nullptr, request, false, ranges));
     memory.reset();
     EXPECT_LE(frames.free_bytes(), free_before - 64 * kPageSize);
   }

@@ -4,6 +4,7 @@
 #include "kernel/call/table.h"
 #include "kernel/debug/log.h"
 #include "kernel/ipc/interrupt.h"
+#include "kernel/memory/page_cache.h"
 #include "kernel/memory/shootdown.h"
 #include "kernel/object/deferred.h"
 #include "kernel/thread/process.h"
@@ -26,6 +27,7 @@ u64 fault_bits(FaultResult result) {
     case FaultResult::kUnmapped: return kFaultUnmapped;
     case FaultResult::kBeyondEnd: return kFaultBeyondEnd;
     case FaultResult::kNoMemory: return kFaultNoMemory;
+    case FaultResult::kNotResident: return kFaultIo;
   }
   return 0;
 }
@@ -48,6 +50,27 @@ Thread* raise(Cpu& cpu, Thread& thread, u32 vector, u64 error, u64 address) {
   page.error_code = error;
   page.fault_address = address;
   return trap_supervised(cpu, thread, Trap::kException, vector);
+}
+
+// Memory is exhausted: the access is tried again when something has been freed, or has become clean.
+Thread* relieve(Cpu& cpu, Thread& thread, u64 error, u64 address) {
+  const auto relief = frames.low() ? page_cache.relieve(thread.page_wait) : PageCache::Relief::kNone;
+  if (relief == PageCache::Relief::kWaits) return switch_away(cpu);
+  if (relief == PageCache::Relief::kNone) return raise(cpu, thread, kVectorPageFault, error | kFaultNoMemory, address);
+  return leave_kernel(cpu);
+}
+
+// The page must be brought first: the thread sleeps until its pager has answered, then tries the access again.
+Thread* wait_for_page(Cpu& cpu, Thread& thread, u64 error, u64 address) {
+  if (thread.page_wait.take_error(address)) return raise(cpu, thread, kVectorPageFault, error | kFaultIo, address);
+  thread.page_wait.expect(address);
+  const auto access = (error & kFaultWrite) != 0 ? PagedMemory::Access::kWrite : PagedMemory::Access::kFault;
+  const auto asked = thread.process().wait_for_page(address, 1, access, &thread.page_wait);
+  if (!asked && asked.error() == Error::kNoMemory) return relieve(cpu, thread, error, address);
+  if (!asked) return raise(cpu, thread, kVectorPageFault, error | kFaultIo, address);
+  if (*asked != PagedMemory::Bring::kWaits) return leave_kernel(cpu);
+  thread.process().count_major_fault();
+  return switch_away(cpu);
 }
 
 }  // namespace
@@ -73,6 +96,8 @@ extern "C" Thread* kernel_on_exception(Cpu* cpu, u32 vector, u64 error, u64 addr
   // Each thread's accesses are judged by its own space, also where another one's tables are loaded (attached servers).
   const FaultResult result = thread.process().handle_fault(address, error);
   if (result == FaultResult::kResolved) [[likely]] return leave_kernel(*cpu);
+  if (result == FaultResult::kNotResident) return wait_for_page(*cpu, thread, error, address);
+  if (result == FaultResult::kNoMemory) return relieve(*cpu, thread, error, address);
   return raise(*cpu, thread, vector, error | fault_bits(result), address);
 }
 

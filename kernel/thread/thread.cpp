@@ -117,6 +117,10 @@ Result<> Thread::interrupt() {
   if (!supervised()) return fail(Error::kNotSupported);
   const u32 old = word_.fetch_or(kInterrupt, std::memory_order_acq_rel);
   if ((old & kStateMask) == kRunning) kick_cpu(cpu.load(std::memory_order_acquire));
+  if (claim_wake()) {  // it waits for a page
+    page_wait.leave();
+    make_runnable(*this);
+  }
   return {};
 }
 
@@ -127,6 +131,40 @@ void Thread::WaitTimer::expired() {
   thread_.page->rax = static_cast<u64>(-static_cast<i64>(Error::kTimedOut));
   thread_.leave_slot();
   make_runnable(thread_);
+}
+
+// What leave() needs is there before anybody can claim the thread. It fails if a request came: the exit path serves it.
+bool Thread::PageWait::begin_page_wait(Ref<Object> target, Spinlock& lock) {
+  TimerQueue::remove(thread_.wait_timer);  // armed for a wait in a ring that is over: it must not end this one
+  target_ = std::move(target);
+  lock_ = &lock;
+  u32 running = kRunning;
+  if (thread_.word_.compare_exchange_strong(running, kWaiting, std::memory_order_acq_rel)) return true;
+  lock_ = nullptr;
+  target_.reset();
+  return false;
+}
+
+void Thread::PageWait::end_page_wait(Result<> result) {
+  lock_ = nullptr;
+  target_.reset();
+  failed_ns_ = result ? 0 : arch::now_ns();
+  make_runnable(thread_);
+}
+
+void Thread::PageWait::leave() {
+  if (lock_ == nullptr) return;
+  {
+    Guard guard(*lock_);
+    if (is_linked()) unlink();
+  }
+  lock_ = nullptr;
+  target_.reset();
+}
+
+bool Thread::PageWait::take_error(u64 address) {
+  const u64 failed_ns = std::exchange(failed_ns_, 0);
+  return failed_ns != 0 && address == address_ && arch::now_ns() - failed_ns < kErrorNs;
 }
 
 void Thread::FlushPark::flushed() { make_runnable(thread_); }
@@ -152,6 +190,7 @@ void Thread::finish_end() {
   while (on_cpu.load(std::memory_order_acquire)) arch::relax();  // its CPU is about to switch away
   TimerQueue::remove(wait_timer);
   leave_slot();
+  page_wait.leave();
   if (Ring* target = std::exchange(resume.ring, nullptr)) {
     const Ref<Ring> reference = Ref<Ring>::adopt(target);
     Ring* trap_ring = supervisor_->trap_ring(this_cpu().id);

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "kernel/arch/arch.h"
 #include "kernel/ipc/pending.h"
+#include "kernel/memory/page_waiter.h"
 #include "kernel/memory/shootdown.h"
 #include "kernel/object/object.h"
 #include "kernel/thread/balance.h"
@@ -106,6 +107,29 @@ class Thread final : public Object, public arch::ThreadContext, public RunNode, 
     Thread& thread_;
   };
 
+  // The thread sleeps in the kernel until a page that it faulted on has come, or memory is free; then it tries again.
+  class PageWait final : public PageWaiter {
+   public:
+    explicit PageWait(Thread& thread) : thread_(thread) {}
+    bool begin_page_wait(Ref<Object> target, Spinlock& lock) override;
+    bool claim_page_wait() override { return thread_.claim_wake(); }
+    void end_page_wait(Result<> result) override;
+    // By who claimed the thread otherwise: takes it out of the list.
+    void leave();
+    // The page at `address` is about to be waited for.
+    void expect(u64 address) { address_ = address; }
+    // Whether the last wait has just ended with an error, and was for this address.
+    bool take_error(u64 address);
+
+   private:
+    static constexpr u64 kErrorNs = 100'000'000;  // after that an error is not held against the next access
+    Thread& thread_;
+    Ref<Object> target_;
+    Spinlock* lock_ = nullptr;
+    u64 address_ = 0;
+    u64 failed_ns_ = 0;  // 0: it has not
+  };
+
   // kWaiting -> kRunnable. True for exactly one caller, who must see that it runs.
   bool claim_wake() {
     u32 word = kWaiting;  // mostly without requests
@@ -128,6 +152,7 @@ class Thread final : public Object, public arch::ThreadContext, public RunNode, 
   KnownChannel known_channel;
   WaitTimer wait_timer{*this};  // armed with the deadline of a wait, or with the last one's: it stays when a wait ends early
   FlushPark flush_park{*this};
+  PageWait page_wait{*this};
   PendingOperation overflow{this};  // carries the completion of a trap while the ring is full
   i32 nice = 0;
   u64 time_slice_ns = 0;

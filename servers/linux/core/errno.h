@@ -180,6 +180,7 @@ constexpr Errno to_errno(Error error) {
     case Error::kBadData: return Errno::kNOEXEC;
     case Error::kIo: return Errno::kIO;
     case Error::kMismatch: return Errno::kAGAIN;
+    case Error::kNotResident: return Errno::kIO;  // who copies to paged memory brings the page and tries again
   }
   return Errno::kIO;
 }
