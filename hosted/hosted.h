@@ -29,6 +29,10 @@ u64 next_kernel_deadline();
 // Completes the operations whose time has come.
 void expire_kernel_deadlines();
 
+// As memory pressure and age do: clean pages of paged memory leave; pagers with dirty pages get a kWriteBack.
+void evict_clean_pages();
+void hint_write_back();
+
 // Handles in the table: to find leaks.
 usize handle_count();
 // Lines given to Call::kLogWrite so far are also kept when this was called with true.

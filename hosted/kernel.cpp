@@ -80,12 +80,14 @@ Result<void> memory_resize(MemoryObject& memory, u64 bytes) {
     madvise(static_cast<std::byte*>(memory.data) + bytes, memory.mapped - bytes, MADV_DONTNEED);
   }
   memory.bytes = bytes;
+  if (memory.paged) paged_resized(memory);
   return {};
 }
 
 Result<void> memory_discard(MemoryObject& memory, u64 offset, u64 bytes) {
   if (!page_aligned(offset) || !page_aligned(bytes) || offset > memory.bytes || bytes > memory.bytes - offset) return fail(Error::kInvalidArgument);
   if (bytes > 0) madvise(static_cast<std::byte*>(memory.data) + offset, bytes, MADV_DONTNEED);
+  if (memory.paged) paged_discarded(memory, offset, bytes);
   return {};
 }
 
@@ -105,6 +107,52 @@ Result<void> memory_unpin(MemoryObject& memory, u64 offset, u64 bytes) {
   if (it == end) return fail(Error::kNotFound);
   memory.pins.erase(it);
   return {};
+}
+
+// The size and the holes of a file are its pager's business.
+Result<std::shared_ptr<MemoryObject>> get_resizable(Handle handle) {
+  auto memory = TRY(kernel().get<MemoryObject>(handle, Rights::kResize));
+  if (memory->paged) TRY(kernel().get<MemoryObject>(handle, Rights::kManage));
+  return memory;
+}
+
+i64 pin_call(Call number, u64 a0, u64 a1, u64 a2) {
+  Kernel& k = kernel();
+  const auto handle = static_cast<Handle>(a0);
+  if (number == Call::kDmaCreate) {
+    const auto resource = k.get<ResourceObject>(handle, Rights::kManage);
+    return resource ? static_cast<i64>(k.insert(std::make_shared<DmaObject>())) : failure(resource.error());
+  }
+  if (number == Call::kMemoryUnpin) {
+    const auto memory = k.get<MemoryObject>(handle, Rights::kRead);
+    return memory ? to_raw(memory_unpin(**memory, a1, a2)) : failure(memory.error());
+  }
+  const auto dma = k.get<DmaObject>(static_cast<Handle>(a1), Rights::kManage);
+  if (!dma) return failure(dma.error());
+  const auto& request = *reinterpret_cast<const PinRequest*>(a2);
+  const auto memory = k.get<MemoryObject>(handle, request.write != 0 ? Rights::kRead | Rights::kWrite : Rights::kRead);
+  return memory ? to_raw(memory_pin(**memory, request)) : failure(memory.error());
+}
+
+i64 paged_call(Call number, u64 a0, u64 a1, u64 a2, u64 a3) {
+  const auto handle = static_cast<Handle>(a0);
+  switch (number) {
+    case Call::kPagerCreate: return static_cast<i64>(kernel().insert(std::make_shared<PagerObject>()));
+    case Call::kMemoryCreatePaged: {
+      const auto& request = *reinterpret_cast<const PagedMemoryRequest*>(a0);
+      auto memory = make_memory(std::max(page_ceil(request.bytes), kPageSize));
+      if (!memory) return failure(memory.error());
+      (*memory)->bytes = page_ceil(request.bytes);
+      return to_raw(create_paged(request, *memory));
+    }
+    case Call::kMemoryPageInDone: return to_raw(page_in_done(handle, a1, a2, a3));
+    case Call::kMemoryTakeDirty: return to_raw(take_dirty(handle, a1, *reinterpret_cast<DirtyRange*>(a2)));
+    case Call::kMemoryCleaned: return to_raw(cleaned(handle, a1, a2, a3));
+    default: {
+      const auto memory = kernel().get<MemoryObject>(handle, Rights::kRead);
+      return memory ? to_raw(advise(**memory, static_cast<MemoryAdvice>(a1), a2, a3)) : failure(memory.error());
+    }
+  }
 }
 
 bool page_present(const MemoryObject& memory, u64 offset) {
@@ -135,7 +183,7 @@ Result<u64> space_map(const MapRequest& request) {
   } else {
     memory = TRY(k.get<MemoryObject>(request.memory, Rights::kMap));
     if (request.offset > memory->bytes || request.bytes > memory->bytes - request.offset) return fail(Error::kInvalidArgument);
-    if (!has(request.flags, MapFlags::kShared)) return fail(Error::kNotSupported);
+    if (!has(request.flags, MapFlags::kShared) || memory->paged) return fail(Error::kNotSupported);
   }
   const u64 address = reinterpret_cast<u64>(memory->data) + request.offset;
   k.mappings.emplace(address, std::pair(memory, request.bytes));
@@ -236,6 +284,8 @@ i64 call_locked(Call number, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, std
   Kernel& k = kernel();
   const auto handle = static_cast<Handle>(a0);
   const auto after = [](const auto& checked, auto&& act) -> i64 { return checked ? to_raw(act(*checked)) : failure(checked.error()); };
+  if (number >= Call::kDmaCreate && number <= Call::kMemoryUnpin) return pin_call(number, a0, a1, a2);
+  if (number >= Call::kPagerCreate && number <= Call::kMemoryAdvise) return paged_call(number, a0, a1, a2, a3);
   switch (number) {
     case Call::kNull: return 0;
     case Call::kLogWrite: return to_raw(write_log(a0, reinterpret_cast<const char*>(a1), a2));
@@ -255,21 +305,14 @@ i64 call_locked(Call number, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5, std
     case Call::kMemoryCreate: return after(make_memory(a0), [&](auto& memory) -> Result<u64> { return k.insert(memory); });
     case Call::kMemoryInfo:
       return after(k.get<MemoryObject>(handle, Rights::kInspect), [&](auto& memory) -> Result<void> {
-        *reinterpret_cast<MemoryInfo*>(a1) = {memory->bytes, resident_bytes(*memory), memory->koid};
+        auto& info = *reinterpret_cast<MemoryInfo*>(a1);
+        info = {.bytes = memory->bytes, .resident_bytes = memory->paged ? 0 : resident_bytes(*memory), .koid = memory->koid};
+        if (memory->paged) paged_info(*memory, info);
         return {};
       });
-    case Call::kMemoryResize: return after(k.get<MemoryObject>(handle, Rights::kResize), [&](auto& memory) { return memory_resize(*memory, a1); });
-    case Call::kMemoryDiscard: return after(k.get<MemoryObject>(handle, Rights::kResize), [&](auto& memory) { return memory_discard(*memory, a1, a2); });
+    case Call::kMemoryResize: return after(get_resizable(handle), [&](auto& memory) { return memory_resize(*memory, a1); });
+    case Call::kMemoryDiscard: return after(get_resizable(handle), [&](auto& memory) { return memory_discard(*memory, a1, a2); });
     case Call::kMemorySeek: return after(k.get<MemoryObject>(handle, Rights::kInspect), [&](auto& memory) { return memory_seek(*memory, a1, a2 != 0); });
-    case Call::kDmaCreate: return after(k.get<ResourceObject>(handle, Rights::kManage), [&](auto&) -> Result<u64> { return k.insert(std::make_shared<DmaObject>()); });
-    case Call::kMemoryPin: {
-      const auto dma = k.get<DmaObject>(static_cast<Handle>(a1), Rights::kManage);
-      if (!dma) return failure(dma.error());
-      const auto& request = *reinterpret_cast<const PinRequest*>(a2);
-      const Rights needed = request.write != 0 ? Rights::kRead | Rights::kWrite : Rights::kRead;
-      return after(k.get<MemoryObject>(handle, needed), [&](auto& memory) { return memory_pin(*memory, request); });
-    }
-    case Call::kMemoryUnpin: return after(k.get<MemoryObject>(handle, Rights::kRead), [&](auto& memory) { return memory_unpin(*memory, a1, a2); });
     case Call::kRingCreate: return to_raw(ring_create(*reinterpret_cast<RingRequest*>(a0)));
     case Call::kRingEnter: {
       const auto ring = k.get<Ring>(handle, Rights::kWait);
@@ -307,6 +350,7 @@ Result<u64> copy(Handle destination, u64 to, Handle source, u64 from, u64 bytes)
     const auto memory = TRY(kernel().get<MemoryObject>(handle, needed));
     if (at >= memory->bytes) return fail(Error::kBadAddress);
     bytes = std::min(bytes, memory->bytes - at);
+    if (memory->paged) bytes = TRY(paged_reach(*memory, at, bytes, needed == Rights::kWrite, has(kernel().table[handle].rights, Rights::kManage)));
     return static_cast<std::byte*>(memory->data) + at;
   };
   std::byte* const target = TRY(resolve(destination, to, Rights::kWrite));

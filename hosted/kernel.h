@@ -71,6 +71,33 @@ struct InterruptObject : Event {
   u32 gsi = 0;
 };
 
+struct MemoryObject;
+
+struct PagerObject : Object {
+  PagerObject() : Object(ObjectType::kPager) {}
+  void on_last_handle() override;
+  struct Request {
+    PagerRequest kind;
+    u64 key, first, count;
+  };
+  std::deque<Request> requests;
+  std::deque<PendingPtr> waiters;
+  std::vector<std::weak_ptr<MemoryObject>> memories;
+};
+
+// What a Memory object with a pager has.
+struct Paged {
+  struct Waiter {
+    PendingPtr operation;
+    u64 first, end;
+  };
+  std::weak_ptr<PagerObject> pager;  // expired: dead
+  u64 key = 0;
+  std::vector<u8> state;  // by page
+  std::vector<Waiter> waiters;
+  u32 write_error = 0, write_errors = 0;
+};
+
 struct MemoryObject : Object {
   MemoryObject() : Object(ObjectType::kMemory) {}
   ~MemoryObject() override;
@@ -78,6 +105,7 @@ struct MemoryObject : Object {
   u64 bytes = 0;
   u64 mapped = 0;  // of data; at least `bytes`
   std::multimap<u64, u64> pins;  // offset, bytes
+  std::unique_ptr<Paged> paged;
 };
 
 struct DmaObject : Object {
@@ -158,6 +186,18 @@ void channel_receive(const std::shared_ptr<ChannelEnd>& end, const PendingPtr& o
 void channel_reply(const std::shared_ptr<ChannelEnd>& end, const PendingPtr& operation);  // the operation of a ring
 i64 channel_reply(ChannelEnd& end, u64 transaction, const std::byte* bytes, u64 count, const Handle* handles, u64 handle_count);
 Result<std::vector<Entry>> take_handles(const Handle* handles, u64 count);
+// paged.cpp
+Result<u64> create_paged(const PagedMemoryRequest& request, std::shared_ptr<MemoryObject> memory);
+void paged_resized(MemoryObject& memory);
+void paged_discarded(MemoryObject& memory, u64 offset, u64 bytes);
+Result<u64> paged_reach(MemoryObject& memory, u64 at, u64 bytes, bool write, bool pager);
+void page_in(const std::shared_ptr<MemoryObject>& memory, const PendingPtr& operation);
+void pager_wait(const std::shared_ptr<PagerObject>& pager, const PendingPtr& operation);
+Result<void> page_in_done(Handle handle, u64 offset, u64 bytes, u64 error);
+Result<void> take_dirty(Handle handle, u64 from, DirtyRange& range);
+Result<void> cleaned(Handle handle, u64 offset, u64 bytes, u64 error);
+void paged_info(const MemoryObject& memory, MemoryInfo& info);
+Result<void> advise(MemoryObject& memory, MemoryAdvice advice, u64 offset, u64 bytes);
 Result<u64> copy(Handle destination, u64 to, Handle source, u64 from, u64 bytes);
 
 }  // namespace hati::hosted

@@ -80,6 +80,11 @@ void start(Ring& ring, const Submission& submission) {
       const auto copied = copy(static_cast<Handle>(a[0]), a[1], static_cast<Handle>(a[2]), a[3], a[4]);
       return complete(*operation, copied ? static_cast<i64>(*copied) : -static_cast<i64>(copied.error()));
     }
+    case Operation::kPageIn:
+      return with(k.get<MemoryObject>(submission.handle, submission.args[2] != 0 ? Rights::kWrite : Rights::kRead),
+                  [&](auto& memory) { page_in(memory, operation); });
+    case Operation::kPagerWait:
+      return with(k.get<PagerObject>(submission.handle, Rights::kWait), [&](auto& pager) { pager_wait(pager, operation); });
     default:
       return complete(*operation, -static_cast<i64>(submission.operation < Operation::kCount ? Error::kNotSupported : Error::kUnknownCall));
   }

@@ -112,6 +112,16 @@ inline Result<Handle> dma_create(Handle resource) { return invoke<Handle>(Call::
 // The number of ranges.
 inline Result<u32> memory_pin(Handle h, Handle dma, const PinRequest& request) { return invoke<u32>(Call::kMemoryPin, h, dma, &request); }
 inline Result<void> memory_unpin(Handle h, u64 offset, u64 bytes) { return invoke<void>(Call::kMemoryUnpin, h, offset, bytes); }
+
+inline Result<Handle> pager_create() { return invoke<Handle>(Call::kPagerCreate); }
+inline Result<Handle> memory_create_paged(const PagedMemoryRequest& request) { return invoke<Handle>(Call::kMemoryCreatePaged, &request); }
+inline Result<void> memory_page_in_done(Handle h, u64 offset, u64 bytes, u32 error) { return invoke<void>(Call::kMemoryPageInDone, h, offset, bytes, error); }
+inline Result<void> memory_take_dirty(Handle h, u64 from, DirtyRange& range) { return invoke<void>(Call::kMemoryTakeDirty, h, from, &range); }
+inline Result<void> memory_cleaned(Handle h, u64 offset, u64 bytes, u32 error) { return invoke<void>(Call::kMemoryCleaned, h, offset, bytes, error); }
+inline Result<void> memory_advise(Handle h, MemoryAdvice advice, u64 offset = 0, u64 bytes = 0) {
+  return invoke<void>(Call::kMemoryAdvise, h, advice, offset, bytes);
+}
+
 enum class Seek : u32 { kData, kHole };
 inline Result<u64> memory_seek(Handle h, u64 offset, Seek what) { return invoke<u64>(Call::kMemorySeek, h, offset, what); }
 

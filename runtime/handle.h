@@ -96,6 +96,9 @@ class Memory : public OwnedHandle {
   }
   Result<void> resize(u64 bytes) const { return call::memory_resize(get(), bytes); }
   Result<void> discard(u64 offset, u64 bytes) const { return call::memory_discard(get(), offset, bytes); }
+  // For paged memory; others ignore it.
+  Result<void> advise(MemoryAdvice advice, u64 offset = 0, u64 bytes = 0) const { return call::memory_advise(get(), advice, offset, bytes); }
+  // Fewer bytes than asked for at the end and where a page of paged memory is missing; kNotResident: the first one is (page_in(), again).
   Result<usize> read(u64 offset, std::span<std::byte> to) const {
     return call::copy(kOwnSpace, reinterpret_cast<u64>(to.data()), get(), offset, to.size());
   }
@@ -114,6 +117,41 @@ class Memory : public OwnedHandle {
     const MapRequest request{.bytes = page_ceil(bytes), .protection = protection, .flags = MapFlags::kShared, .memory = get(),
                              .max_protection = static_cast<u32>(protection), .offset = offset};
     return Mapping(TRY(call::space_map(kOwnSpace, request)), page_ceil(bytes));
+  }
+};
+
+// Receives the requests of its paged objects: `co_await pager_wait(pager.get())`. When the last handle goes, nothing is brought any more.
+class Pager : public OwnedHandle {
+ public:
+  using OwnedHandle::OwnedHandle;
+  static Result<Pager> create() { return Pager(TRY(call::pager_create())); }
+};
+
+// The pager's handle to a Memory object that it fills and cleans. Clients get a client().
+class PagedMemory : public Memory {
+ public:
+  using Memory::Memory;
+  // Rights of a client: everything but what the pager does.
+  static constexpr Rights kClientRights = Rights::kAll & ~(Rights::kManage | Rights::kResize);
+  // `key` comes back with every request.
+  static Result<PagedMemory> create(const Pager& pager, u64 bytes, u64 key) {
+    return PagedMemory(TRY(call::memory_create_paged({.pager = pager.get(), .reserved = 0, .bytes = page_ceil(bytes), .key = key})));
+  }
+  Result<Memory> client(Rights rights = kClientRights) const { return Memory(TRY(call::handle_duplicate(get(), rights & kClientRights))); }
+  // Pages of a request are filled, or cannot be.
+  Result<void> page_in_done(u64 offset, u64 bytes) const { return call::memory_page_in_done(get(), offset, bytes, 0); }
+  Result<void> page_in_failed(u64 offset, u64 bytes, Error error) const {
+    return call::memory_page_in_done(get(), offset, bytes, static_cast<u32>(error));
+  }
+  // The next run of dirty pages, which are being cleaned from now on. kNotFound: none; kBusy: only such as are being cleaned already.
+  Result<DirtyRange> take_dirty(u64 from = 0) const {
+    DirtyRange range{};
+    TRY(call::memory_take_dirty(get(), from, range));
+    return range;
+  }
+  Result<void> cleaned(const DirtyRange& range) const { return call::memory_cleaned(get(), range.offset, range.bytes, 0); }
+  Result<void> not_cleaned(const DirtyRange& range, Error error) const {
+    return call::memory_cleaned(get(), range.offset, range.bytes, static_cast<u32>(error));
   }
 };
 

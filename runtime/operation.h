@@ -58,6 +58,30 @@ inline ResultAwaiter thread_wait(Handle thread) { return ResultAwaiter({.operati
 inline ResultAwaiter copy_operation(Handle destination, u64 to, Handle source, u64 from, usize bytes) {
   return ResultAwaiter({.operation = Operation::kCopy, .args = {destination, to, source, from, bytes}});
 }
+// Pages of [address, address + bytes) of a Memory or AddressSpace that a copy found kNotResident: then copy again. `write`: they will be
+// written to. The pager's error, kPeerClosed, kNoMemory.
+inline ResultAwaiter page_in(Handle target, u64 address, u64 bytes, bool write) {
+  return ResultAwaiter({.operation = Operation::kPageIn, .handle = target, .args = {address, bytes, write ? u64{1} : u64{0}}});
+}
+
+struct PagerWork {
+  PagerRequest kind;
+  u64 key;
+  u64 offset, bytes;  // whole pages; 0 for kWriteBack
+};
+class PagerWaitAwaiter : public OperationAwaiter {
+ public:
+  using OperationAwaiter::OperationAwaiter;
+  Result<PagerWork> await_resume() const noexcept {
+    const Completion completion = OperationAwaiter::await_resume();
+    if (completion.result < 0) return fail(static_cast<Error>(-completion.result));
+    constexpr u32 kCountShift = 48;
+    return PagerWork{static_cast<PagerRequest>(completion.result), completion.value[0],
+                     (completion.value[1] & ((u64{1} << kCountShift) - 1)) << kPageShift, completion.value[1] >> kCountShift << kPageShift};
+  }
+};
+// The next request to a pager. Several may wait at once.
+inline PagerWaitAwaiter pager_wait(Handle pager) { return PagerWaitAwaiter({.operation = Operation::kPagerWait, .handle = pager}); }
 // Sends a message; completes when it is queued. The handles move if it succeeds.
 inline ResultAwaiter channel_send(Handle channel, std::span<const std::byte> bytes, std::span<const Handle> handles = {}) {
   return ResultAwaiter({.operation = Operation::kChannelSend, .handle = channel,

@@ -80,6 +80,11 @@ class PagedMemory final : public Memory, public CachedHook, public DirtyHook, pu
   void fill_info(MemoryInfo& info) const HATI_REQUIRES(pages_lock_);
   // The pager writes to pages that are busy, and without making them dirty.
   Result<PageView> pager_page(u64 index) HATI_REQUIRES(pages_lock_);
+  // The page is there, and not on its way from the pager.
+  bool is_resident(u64 index) HATI_REQUIRES(pages_lock_) {
+    const u64* word = pages_.slot(index);
+    return word != nullptr && (*word & kBusy) == 0;
+  }
   bool enter_mapped(u64 index, PhysAddr& frame, bool& writable) HATI_REQUIRES(pages_lock_);
   Result<> pin_pages(u64 first, std::span<u32> numbers, bool write, bool pager) HATI_REQUIRES(pages_lock_);
   void note_written(u64 first, std::span<const u32> numbers) HATI_EXCLUDES(pages_lock_);  // before they are unpinned
