@@ -15,6 +15,7 @@ struct Fixture {
   Client<EchoProtocol> echo;
   Client<FuzzProtocol> fuzz;
   Client<HoardProtocol> hoarder;
+  Client<PagedProtocol> pager;
   Channel raw;
 };
 
@@ -32,6 +33,7 @@ struct Case {
 std::span<const Case> bridge_cases();  // glibc on the bridge
 std::span<const Case> object_cases();  // calls and objects
 std::span<const Case> quota_cases();   // what a process may use of the kernel
+std::span<const Case> paged_cases();   // paged memory
 std::span<const Case> ipc_cases();     // other processes, crash, restart, fuzz
 
 }  // namespace hati::native_tests

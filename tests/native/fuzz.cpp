@@ -60,7 +60,7 @@ struct Fuzzer {
 bool creates_handle(Call call) {
   switch (call) {
     case Call::kHandleDuplicate: case Call::kSpaceCreate: case Call::kMemoryCreate: case Call::kThreadCreate:
-    case Call::kRingCreate: case Call::kEventCreate: return true;
+    case Call::kRingCreate: case Call::kEventCreate: case Call::kPagerCreate: case Call::kMemoryCreatePaged: return true;
     default: return false;
   }
 }

@@ -18,9 +18,10 @@ Task<int> run() {
                   .echo = Client<EchoProtocol>(take_channel("echo")),
                   .fuzz = Client<FuzzProtocol>(take_channel("fuzz")),
                   .hoarder = Client<HoardProtocol>(take_channel("hoarder")),
+                  .pager = Client<PagedProtocol>(take_channel("pager")),
                   .raw = take_channel("raw")};
   u32 passed = 0, failed = 0;
-  for (const auto cases : {bridge_cases(), object_cases(), quota_cases(), ipc_cases()})
+  for (const auto cases : {bridge_cases(), object_cases(), quota_cases(), paged_cases(), ipc_cases()})
     for (const Case& one : cases) {
       const Verdict verdict = co_await one.run(fixture);
       if (verdict.empty()) {

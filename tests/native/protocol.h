@@ -56,4 +56,27 @@ struct HoardRequest {
 };
 using HoardProtocol = Protocol<HoardRequest>;
 
+// To the pager: a file of paged memory; its Memory handle comes with the reply.
+inline constexpr u64 kDiskWord = 0x6469'736b;
+struct OpenPagedReply {
+  u64 file;
+};
+struct OpenPagedRequest {
+  static constexpr u32 kId = 1;
+  using Reply = OpenPagedReply;
+  u64 pages;
+};
+enum class PagedControl : u32 { kStats, kSync, kTruncate, kPunch, kFailPage, kDie };
+struct PagedStatsReply {
+  u64 page_ins, cleaned;  // pages
+};
+struct PagedControlRequest {
+  static constexpr u32 kId = 2;
+  using Reply = PagedStatsReply;
+  u64 file, argument;
+  PagedControl what;
+  u32 reserved;
+};
+using PagedProtocol = Protocol<OpenPagedRequest, PagedControlRequest>;
+
 }  // namespace hati::native_tests
