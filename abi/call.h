@@ -52,7 +52,7 @@ enum class Call : u64 {
   kMemoryResize,  // (h, bytes) shrinking drops pages and unmaps them everywhere
   kMemoryDiscard,  // (h, offset, bytes) punch a hole
   kMemoryInfo,  // (h, MemoryInfo*)
-  kMemorySeek,  // (h, offset, what: 0 data, 1 hole) -> offset; kNotFound (no data after offset)
+  kMemorySeek,  // (h, offset, what: 0 data, 1 hole) -> offset; kNotFound (no data after offset). Paged: what is resident
 
   kThreadCreate,  // (space, ThreadRequest*) -> h
   kThreadStart,  // (h) unsupervised threads only

@@ -2,6 +2,7 @@
 // Paged memory with a pager in another process: faults that wait, write-back, pressure, errors, the pager's end.
 #include "runtime/log.h"
 #include "runtime/operation.h"
+#include "runtime/supervise.h"
 #include "tests/native/cases.h"
 
 namespace hati::native_tests {
@@ -109,6 +110,76 @@ Task<Verdict> paged_truncation(Fixture& fixture) {
   co_return "";
 }
 
+// A program of two instructions: reads through rdi, makes a call.
+struct Program {
+  Space space;
+  SupervisedThread thread;
+};
+constexpr u64 kCode = 0x10000, kData = 0x200000;
+
+Result<Program> start_program(const File& file) {
+  constexpr u8 kInstructions[] = {0x48, 0x8b, 0x07, 0x0f, 0x05};  // mov (%rdi), %rax; syscall
+  Program program;
+  program.space = TRY(Space::create(SpaceFlags::kSupervised));
+  constexpr auto kAll = Protection::kRead | Protection::kWrite | Protection::kExecute;
+  TRY(program.space.map({.address = kCode, .bytes = kPageSize, .protection = kAll, .flags = MapFlags::kFixed, .max_protection = static_cast<u32>(kAll)}));
+  TRY(program.space.write(kCode, std::as_bytes(std::span(kInstructions))));
+  TRY(program.space.map({.address = kData, .bytes = 64 * kPageSize, .protection = kReadWrite, .flags = MapFlags::kFixed | MapFlags::kShared,
+                         .memory = file.memory.get(), .max_protection = static_cast<u32>(kReadWrite)}));
+  program.thread = TRY(SupervisedThread::create(program.space.get()));
+  program.thread.page().rip = kCode;
+  program.thread.page().rdi = kData;
+  return program;
+}
+
+Task<void> resume(const SupervisedThread& thread, Trap& trap) { trap = co_await thread.resume(); }
+
+Task<Verdict> paged_program_faults(Fixture& fixture) {
+  const auto file = co_await open(fixture, 64);
+  EXPECT(file);
+  const auto program = start_program(*file);
+  EXPECT(program);
+  const ThreadPage& page = program->thread.page();
+  EXPECT(co_await control(fixture, *file, PagedControl::kFailPage, 0));
+  EXPECT(co_await program->thread.resume() == Trap::kException);
+  EXPECT(page.vector == 14 && (page.error_code & kFaultIo) != 0 && page.fault_address == kData);
+  EXPECT(co_await control(fixture, *file, PagedControl::kFailPage, ~u64{0}));
+  EXPECT(co_await control(fixture, *file, PagedControl::kStall));
+  Trap trap = Trap::kNone;
+  Scope scope;
+  scope.start(resume(program->thread, trap));
+  (void)co_await sleep_for(20 * kNsPerMs);  // it waits for its page by now, or will soon
+  EXPECT(trap == Trap::kNone);
+  EXPECT(program->thread.interrupt());
+  co_await scope.join();
+  EXPECT(trap == Trap::kInterrupted && page.rip == kCode);
+  Scope again;
+  again.start(resume(program->thread, trap));
+  EXPECT(co_await control(fixture, *file, PagedControl::kGoOn));
+  co_await again.join();
+  EXPECT(trap == Trap::kCall && page.rax == kDiskWord);
+  EXPECT(program->space.space_info()->major_faults >= 2);
+  co_return "";
+}
+
+Task<Verdict> paged_waiter_killed(Fixture& fixture) {
+  const auto file = co_await open(fixture, 64);
+  EXPECT(file);
+  EXPECT(co_await control(fixture, *file, PagedControl::kStall));
+  const auto program = start_program(*file);
+  EXPECT(program);
+  Trap trap = Trap::kNone;
+  Scope scope;
+  scope.start(resume(program->thread, trap));
+  (void)co_await sleep_for(20 * kNsPerMs);
+  EXPECT(program->thread.handle().kill(0));
+  co_await scope.join();
+  EXPECT(trap == Trap::kKilled);
+  EXPECT(co_await control(fixture, *file, PagedControl::kGoOn));
+  EXPECT(co_await get(*file, 0) == kDiskWord);
+  co_return "";
+}
+
 // More dirty pages than the machine has memory.
 Task<Verdict> paged_pressure(Fixture& fixture) {
   SystemInfo system{};
@@ -151,7 +222,8 @@ Task<Verdict> paged_pager_ends(Fixture& fixture) {
 
 constexpr Case kCases[] = {
     {"paged-read-and-write", paged_read_and_write}, {"paged-rights", paged_rights},     {"paged-errors", paged_errors},
-    {"paged-truncation", paged_truncation},         {"paged-pressure", paged_pressure}, {"paged-pager-ends", paged_pager_ends},
+    {"paged-truncation", paged_truncation},         {"paged-pressure", paged_pressure}, {"paged-program-faults", paged_program_faults},
+    {"paged-waiter-killed", paged_waiter_killed},   {"paged-pager-ends", paged_pager_ends},
 };
 
 }  // namespace

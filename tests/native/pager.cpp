@@ -14,7 +14,8 @@ struct File {
   std::vector<u64> disk;
   u64 failing_page = ~u64{0};
   u64 page_ins = 0, cleaned = 0;
-  bool cleaning = false;
+  bool stalled = false;
+  std::vector<PagerWork> waiting;  // until kGoOn
 };
 
 struct Files {
@@ -35,6 +36,11 @@ struct Files {
       case PagedControl::kTruncate: CO_TRY(file.memory.resize(request.argument * kPageSize)); break;
       case PagedControl::kPunch: CO_TRY(file.memory.discard(request.argument * kPageSize, kPageSize)); break;
       case PagedControl::kFailPage: file.failing_page = request.argument; break;
+      case PagedControl::kStall: file.stalled = true; break;
+      case PagedControl::kGoOn:
+        file.stalled = false;
+        for (const PagerWork& work : std::exchange(file.waiting, {})) fill(file, work);
+        break;
       case PagedControl::kDie:
         pager = Pager();
         files.clear();  // what clients hold stays
@@ -50,6 +56,8 @@ struct Files {
       File& file = *files[work->key];
       if (work->kind == PagerRequest::kWriteBack)
         clean(file);
+      else if (file.stalled)
+        file.waiting.push_back(*work);
       else
         fill(file, *work);
     }

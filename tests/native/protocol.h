@@ -66,7 +66,7 @@ struct OpenPagedRequest {
   using Reply = OpenPagedReply;
   u64 pages;
 };
-enum class PagedControl : u32 { kStats, kSync, kTruncate, kPunch, kFailPage, kDie };
+enum class PagedControl : u32 { kStats, kSync, kTruncate, kPunch, kFailPage, kStall, kGoOn, kDie };
 struct PagedStatsReply {
   u64 page_ins, cleaned;  // pages
 };
