@@ -102,6 +102,9 @@ enum class Call : u64 {
   // kNotFound: none; kBusy: only pages that are being cleaned already, or a call with another offset is at work
   kMemoryCleaned,  // (h, offset, bytes, error) the pages of the range that were being cleaned are written (0), or dirty again (an Error)
   kMemoryAdvise,  // (h, MemoryAdvice, offset, bytes) paged memory; others ignore it
+
+  kInterruptCreateMessage,  // (resource, MessageInterrupt*) -> h; an interrupt that a device raises by a memory write: counted, never masked. kNoSpace
+  kPlatformInfo,  // (resource, PlatformInfo*) kInspect
   kEnd,
 };
 inline constexpr u64 kResidencyPagesMax = 512;
@@ -312,5 +315,31 @@ struct RingRequest {
 static_assert(sizeof(RingRequest) == 16);
 
 enum class InterruptFlags : u32 { kEdgeHigh = 0, kLevelLow = 1, kLevelHigh = 2, kEdgeLow = 3 };
+
+inline constexpr u32 kAnyCpu = ~0u;
+struct MessageInterrupt {
+  u32 cpu;  // wanted, or kAnyCpu; out: where it arrives, which may be another
+  u32 data;  // out: what the device is to write
+  u64 address;  // out: and where: the entry of its MSI or MSI-X table
+};
+static_assert(sizeof(MessageInterrupt) == 16);
+
+// Configuration space of PCI Express in physical memory: 4 KiB for each function, 1 MiB for each bus.
+struct EcamWindow {
+  u64 address;  // of bus_first
+  u16 segment;
+  u8 bus_first, bus_last;
+  u32 reserved;
+};
+static_assert(sizeof(EcamWindow) == 16);
+inline constexpr u32 kEcamWindowsMax = 4;
+
+// What firmware said about the machine and the kernel has no use for.
+struct PlatformInfo {
+  u32 ecam_count;
+  u32 reserved;
+  EcamWindow ecam[kEcamWindowsMax];
+};
+static_assert(sizeof(PlatformInfo) == 72);
 
 }  // namespace hati

@@ -115,9 +115,15 @@ inline Result<void> memory_unpin(Handle h, u64 offset, u64 bytes) { return invok
 
 inline Result<Handle> pager_create() { return invoke<Handle>(Call::kPagerCreate); }
 inline Result<Handle> memory_create_paged(const PagedMemoryRequest& request) { return invoke<Handle>(Call::kMemoryCreatePaged, &request); }
-inline Result<void> memory_page_in_done(Handle h, u64 offset, u64 bytes, u32 error) { return invoke<void>(Call::kMemoryPageInDone, h, offset, bytes, error); }
-inline Result<void> memory_take_dirty(Handle h, u64 from, DirtyRange& range) { return invoke<void>(Call::kMemoryTakeDirty, h, from, &range); }
-inline Result<void> memory_cleaned(Handle h, u64 offset, u64 bytes, u32 error) { return invoke<void>(Call::kMemoryCleaned, h, offset, bytes, error); }
+inline Result<void> memory_page_in_done(Handle h, u64 offset, u64 bytes, u32 error) {
+  return invoke<void>(Call::kMemoryPageInDone, h, offset, bytes, error);
+}
+inline Result<void> memory_take_dirty(Handle h, u64 from, DirtyRange& range) {
+  return invoke<void>(Call::kMemoryTakeDirty, h, from, &range);
+}
+inline Result<void> memory_cleaned(Handle h, u64 offset, u64 bytes, u32 error) {
+  return invoke<void>(Call::kMemoryCleaned, h, offset, bytes, error);
+}
 inline Result<void> memory_advise(Handle h, MemoryAdvice advice, u64 offset = 0, u64 bytes = 0) {
   return invoke<void>(Call::kMemoryAdvise, h, advice, offset, bytes);
 }
@@ -157,6 +163,10 @@ inline Result<void> event_signal(Handle h, u64 count) { return invoke<void>(Call
 inline Result<Handle> interrupt_create(Handle resource, u32 gsi, InterruptFlags flags) {
   return invoke<Handle>(Call::kInterruptCreate, resource, gsi, flags);
 }
+inline Result<Handle> interrupt_create_message(Handle resource, MessageInterrupt& request) {
+  return invoke<Handle>(Call::kInterruptCreateMessage, resource, &request);
+}
+inline Result<void> platform_info(Handle resource, PlatformInfo& info) { return invoke<void>(Call::kPlatformInfo, resource, &info); }
 inline Result<void> interrupt_acknowledge(Handle h) { return invoke<void>(Call::kInterruptAcknowledge, h); }
 inline Result<Handle> port_range_create(Handle resource, u16 first, u32 count) {
   return invoke<Handle>(Call::kPortRangeCreate, resource, first, count);

@@ -182,6 +182,10 @@ class Interrupt : public OwnedHandle {
   static Result<Interrupt> create(Handle resource, u32 gsi, InterruptFlags flags) {
     return Interrupt(TRY(call::interrupt_create(resource, gsi, flags)));
   }
+  // `request`: see MessageInterrupt.
+  static Result<Interrupt> create_message(Handle resource, MessageInterrupt& request) {
+    return Interrupt(TRY(call::interrupt_create_message(resource, request)));
+  }
   Result<void> acknowledge() const { return call::interrupt_acknowledge(get()); }
 };
 

@@ -12,6 +12,7 @@
 #include "abi/thread.h"
 #include "base/result.h"
 #include "base/types.h"
+#include "kernel/arch/vector_numbers.h"
 #include "kernel/cpu/cpu.h"
 
 namespace hati {
@@ -87,11 +88,6 @@ u64 entropy();  // RDSEED / RDRAND where present, mixed with time stamps
 
 // --- Interrupts -----------------------------------------------------------------------------------------------------------
 
-inline constexpr u32 kVectorDeviceFirst = 48, kVectorDeviceLast = 239;
-inline constexpr u32 kVectorTimer = 240;
-inline constexpr u32 kVectorIpiFirst = 241;
-inline constexpr u32 kVectorSpurious = 255;
-
 enum class Ipi : u32 {
   kReschedule,
   kShootdown,
@@ -107,10 +103,23 @@ Result<u32> interrupt_route(u32 gsi, InterruptFlags flags, Interrupt& target);
 void interrupt_release(u32 gsi);  // masks, frees the vector
 void interrupt_mask(u32 gsi);
 void interrupt_unmask(u32 gsi);
-Interrupt* interrupt_target(u32 vector);  // nullptr: none (spurious)
+
+// Messages (MSI, MSI-X): a write of `data` to `address` by a device raises the vector on that processor. Edges: nothing is masked.
+struct MessageRoute {
+  u64 address;
+  u32 data;
+  u32 cpu, vector;
+};
+// On processor `cpu_wanted` if there is such a one with a free vector, else where most are free. kNoSpace.
+Result<MessageRoute> message_route(u32 cpu_wanted, Interrupt& target);
+void message_release(u32 cpu, u32 vector);
+inline constexpr u32 kLineCpu = 0;  // where lines arrive
+
+Interrupt* interrupt_target(u32 cpu, u32 vector);  // nullptr: none (spurious)
 
 // --- Machine --------------------------------------------------------------------------------------------------------------
 
+void fill_platform_info(PlatformInfo& info);
 u64 port_read(u16 port, u32 width);  // width 1, 2 or 4
 void port_write(u16 port, u32 width, u64 value);
 [[noreturn]] void power(PowerAction action, u32 code);  // kOff, kReboot; kPanic panics with the code

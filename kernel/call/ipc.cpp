@@ -45,6 +45,19 @@ Result<u64> call_interrupt_create(Caller& caller, Handle resource, u32 gsi, Inte
   return caller.create<Interrupt>(gsi, flags);
 }
 
+Result<u64> call_interrupt_create_message(Caller& caller, Handle resource, UserInOut<MessageInterrupt> user_request) {
+  TRY(caller.check_resource(resource, Rights::kManage));
+  MessageInterrupt request = TRY(user_request.read(caller));
+  Ref<Interrupt> interrupt = TRY(Interrupt::create_message(request));
+  const u64 handle = TRY(caller.publish(std::move(interrupt)));
+  const auto told = user_request.write(caller, request);
+  if (!told) {
+    (void)caller.process.handles().close(static_cast<Handle>(handle));
+    return fail(told.error());
+  }
+  return handle;
+}
+
 Result<> call_interrupt_acknowledge(Caller& caller, Handle interrupt) {
   TRY(caller.get<Interrupt>(interrupt, Rights::kWrite))->acknowledge();
   return {};

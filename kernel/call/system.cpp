@@ -80,6 +80,13 @@ Result<> call_system_info(Caller& caller, UserOut<SystemInfo> out) {
   return out.write(caller, info);
 }
 
+Result<> call_platform_info(Caller& caller, Handle resource, UserOut<PlatformInfo> out) {
+  TRY(caller.check_resource(resource, Rights::kInspect));
+  PlatformInfo info{};
+  arch::fill_platform_info(info);
+  return out.write(caller, info);
+}
+
 Result<> call_power(Caller& caller, Handle resource, PowerAction action, u32 code) {
   TRY(caller.check_resource(resource, Rights::kManage));
   if (static_cast<u32>(action) > static_cast<u32>(PowerAction::kPanic)) return fail(Error::kInvalidArgument);

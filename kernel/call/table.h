@@ -19,6 +19,7 @@ Result<u64> call_log_read(Caller&, Handle resource, u64 buffer, u64 bytes, u64 s
 Result<u64> call_clock_read(Caller&, Clock clock);
 Result<> call_entropy(Caller&, u64 buffer, u64 bytes);
 Result<> call_system_info(Caller&, UserOut<SystemInfo> out);
+Result<> call_platform_info(Caller&, Handle resource, UserOut<PlatformInfo> out);
 Result<> call_power(Caller&, Handle resource, PowerAction action, u32 code);
 // handle.cpp
 Result<> call_handle_close(Caller&, Handle handle);
@@ -82,6 +83,7 @@ Result<u64> call_event_create(Caller&);
 Result<> call_event_signal(Caller&, Handle event, u64 count);
 Result<u64> call_interrupt_create(Caller&, Handle resource, u32 gsi, InterruptFlags flags);
 Result<> call_interrupt_acknowledge(Caller&, Handle interrupt);
+Result<u64> call_interrupt_create_message(Caller&, Handle resource, UserInOut<MessageInterrupt> request);
 Result<u64> call_port_range_create(Caller&, Handle resource, u64 first, u64 count);
 Result<u64> call_port_read(Caller&, Handle range, u64 offset, u64 width);
 Result<> call_port_write(Caller&, Handle range, u64 offset, u64 width, u64 value);
@@ -155,6 +157,8 @@ inline constexpr std::array<CallEntry, kCallCount> kCallTable = {{
     HATI_CALL(call_memory_take_dirty),
     HATI_CALL(call_memory_cleaned),
     HATI_CALL(call_memory_advise),
+    HATI_CALL(call_interrupt_create_message),
+    HATI_CALL(call_platform_info),
 }};
 #undef HATI_CALL
 
@@ -173,6 +177,8 @@ static_assert(stands_at(Call::kPortWrite, "call_port_write") && stands_at(Call::
 static_assert(stands_at(Call::kSpaceInspect, "call_space_inspect") && stands_at(Call::kSpaceResidency, "call_space_residency"));
 static_assert(stands_at(Call::kDmaCreate, "call_dma_create") && stands_at(Call::kMemoryUnpin, "call_memory_unpin"));
 static_assert(stands_at(Call::kPagerCreate, "call_pager_create") && stands_at(Call::kMemoryAdvise, "call_memory_advise"));
+static_assert(stands_at(Call::kInterruptCreateMessage, "call_interrupt_create_message") &&
+              stands_at(Call::kPlatformInfo, "call_platform_info"));
 
 // Every call of a native thread but kRingEnter: carries the call out and gives the thread to leave the kernel with.
 Thread* dispatch_call(Cpu& cpu, Thread& thread);

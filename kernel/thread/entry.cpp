@@ -111,7 +111,7 @@ extern "C" Thread* kernel_on_interrupt(Cpu* cpu, u32 vector) {
   } else if (vector == arch::kVectorIpiFirst + static_cast<u32>(arch::Ipi::kFpuSync)) {
     if (cpu->fpu_owner != nullptr && cpu->fpu_owner != cpu->context) arch::fpu_save(*cpu->fpu_owner);
   } else {
-    Interrupt::dispatch(vector);  // none: the line was given back while the interrupt was on its way
+    Interrupt::dispatch(cpu->id, vector);  // none: the line was given back while the interrupt was on its way
   }
   return leave_kernel(*cpu);
 }

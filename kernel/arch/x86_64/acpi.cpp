@@ -44,6 +44,7 @@ std::span<const u8> table_at(u64 address) {
 void use_table(std::span<const u8> table, AcpiInfo& info) {
   const std::string_view name(reinterpret_cast<const char*>(table.data()), 4);
   if (name == "APIC") parse_madt(table, info);
+  if (name == "MCFG") parse_mcfg(table, info);
   if (name == "HPET") parse_hpet(table, info);
   if (name == "FACP") {
     const FadtPointers pointers = parse_fadt(table, info);
@@ -64,6 +65,11 @@ u64 find_rsdp(PhysAddr given) {
 }  // namespace
 
 const AcpiInfo& acpi() { return storage(); }
+
+void fill_platform_info(PlatformInfo& info) {
+  info.ecam_count = acpi().ecam_count;
+  for (u32 i = 0; i < acpi().ecam_count; ++i) info.ecam[i] = acpi().ecam[i];
+}
 
 void read_acpi_tables(PhysAddr rsdp) {
   AcpiInfo& info = storage();

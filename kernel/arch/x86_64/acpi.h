@@ -34,6 +34,11 @@ struct AcpiInfo {
   };
   std::array<IsaLine, kIsaLines> isa{};
 
+  // Configuration space of PCI Express, memory-mapped (PCI Firmware Specification 3.3, 4.1.2): 1 MiB for each bus from bus_first on, the first at
+  // `address`.
+  u32 ecam_count = 0;
+  std::array<EcamWindow, kEcamWindowsMax> ecam{};
+
   u64 hpet = 0;  // physical address, 0: none
   u16 pm_timer_port = 0;  // 0: none
   u16 pm1a_control = 0, pm1b_control = 0;
@@ -50,6 +55,7 @@ struct AcpiInfo {
 
 // Each takes a whole table, header included, whose length field has been compared with the span.
 void parse_madt(std::span<const u8> table, AcpiInfo& info);
+void parse_mcfg(std::span<const u8> table, AcpiInfo& info);
 void parse_hpet(std::span<const u8> table, AcpiInfo& info);
 struct FadtPointers {
   u64 dsdt = 0;

@@ -89,6 +89,22 @@ void parse_madt(std::span<const u8> table, AcpiInfo& info) {
   }
 }
 
+void parse_mcfg(std::span<const u8> table, AcpiInfo& info) {
+  constexpr usize kFirstEntry = kHeaderBytes + 8, kEntryBytes = 16;
+  constexpr u64 kBusBytes = 1 << 20, kAddressEnd = u64{1} << 46;
+  for (usize at = kFirstEntry; at + kEntryBytes <= table.size() && info.ecam_count < kEcamWindowsMax; at += kEntryBytes) {
+    EcamWindow window{};
+    const u64 base = number_at<u64>(table, at);  // of bus 0, also where bus 0 is not in the window
+    window.segment = number_at<u16>(table, at + 8);
+    window.bus_first = table[at + 10];
+    window.bus_last = table[at + 11];
+    const bool sane = base != 0 && base % kBusBytes == 0 && base < kAddressEnd && window.bus_first <= window.bus_last;
+    if (!sane) continue;
+    window.address = base + window.bus_first * kBusBytes;
+    info.ecam[info.ecam_count++] = window;
+  }
+}
+
 void parse_hpet(std::span<const u8> table, AcpiInfo& info) {
   constexpr usize kAddressSpace = 40, kAddress = 44;
   if (table.size() >= kAddress + 8 && table[kAddressSpace] == 0) info.hpet = number_at<u64>(table, kAddress);

@@ -73,11 +73,40 @@ TEST(Madt, NoiseNeverLeavesTheTable) {
     AcpiInfo info;
     parse_madt(noise, info);
     parse_hpet(noise, info);
+    parse_mcfg(noise, info);
+    EXPECT_LE(info.ecam_count, kEcamWindowsMax);
     parse_fadt(noise, info);
     parse_s5(noise, info);
     EXPECT_LE(info.cpu_count, AcpiInfo::kCpusKept);
     EXPECT_LE(info.io_apic_count, AcpiInfo::kIoApicsMax);
   }
+}
+
+Bytes mcfg(std::initializer_list<Bytes> entries) {
+  Bytes table(44);
+  for (const Bytes& entry : entries) table.insert(table.end(), entry.begin(), entry.end());
+  return table;
+}
+TEST(Mcfg, Windows) {
+  AcpiInfo info;
+  const Bytes whole{0, 0, 0, 0xb0, 0, 0, 0, 0, 0, 0, 0, 255, 0, 0, 0, 0};
+  const Bytes part{0, 0, 0, 0xe0, 1, 0, 0, 0, 2, 0, 16, 31, 0, 0, 0, 0};
+  parse_mcfg(mcfg({whole, part}), info);
+  ASSERT_EQ(info.ecam_count, 2u);
+  EXPECT_EQ(info.ecam[0].address, 0xb000'0000u);
+  EXPECT_EQ(info.ecam[0].bus_last, 255);
+  EXPECT_EQ(info.ecam[1].address, 0x1'e100'0000u) << "the address is given for bus 0";
+  EXPECT_EQ(info.ecam[1].segment, 2);
+  EXPECT_EQ(info.ecam[1].bus_first, 16);
+}
+
+TEST(Mcfg, HostileEntries) {
+  AcpiInfo info;
+  const Bytes nowhere(16), unaligned{1, 0, 0, 0xb0, 0, 0, 0, 0, 0, 0, 0, 255, 0, 0, 0, 0},
+      backwards{0, 0, 0, 0xb0, 0, 0, 0, 0, 0, 0, 9, 8, 0, 0, 0, 0}, far{0, 0, 0xf0, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 255, 0, 0, 0, 0},
+      torn{0, 0, 0, 0xb0, 0, 0, 0};
+  parse_mcfg(mcfg({nowhere, unaligned, backwards, far, torn}), info);
+  EXPECT_EQ(info.ecam_count, 0u);
 }
 
 TEST(Fadt, PortsAndReset) {

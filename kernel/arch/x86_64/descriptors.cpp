@@ -5,6 +5,7 @@
 #include "kernel/arch/x86_64/internal.h"
 #include "kernel/arch/x86_64/offsets.h"
 #include "kernel/arch/x86_64/registers.h"
+#include "kernel/arch/x86_64/vectors.h"
 #include "kernel/debug/panic.h"
 #include "kernel/memory/direct_map.h"
 
@@ -43,6 +44,7 @@ struct CpuTables {
   InterruptStack stacks[4];
   u64 gdt[9];
   TaskState task;
+  VectorTable vectors;
 };
 
 namespace {
@@ -121,6 +123,8 @@ void allocate_cpu(Cpu& cpu, MemoryMap& memory) {
     tables->task.interrupt_stack[i] = reinterpret_cast<u64>(&tables->stacks[i] + 1);
   }
 }
+
+VectorTable& vectors_of(Cpu& cpu) { return cpu.tables->vectors; }
 
 void set_kernel_stack(Cpu& cpu, u64 top) {
   cpu.kernel_stack = top;

@@ -17,6 +17,8 @@ u64 extended_features();      // XCR0
 void allocate_cpu(Cpu& cpu, MemoryMap& memory);  // tables and interrupt stacks
 void load_descriptors(Cpu& cpu);                 // GDT, TSS, IDT, GS, syscall registers of this processor
 void set_kernel_stack(Cpu& cpu, u64 top);
+class VectorTable;
+VectorTable& vectors_of(Cpu& cpu);
 
 // paging.cpp
 void build_page_tables(BootInfo& boot);  // kernel image, direct map; not loaded yet
@@ -53,7 +55,7 @@ u32 local_apic_remaining();
 
 // io_apic.cpp
 void io_apic_init();
-void io_apic_before_delivery(u32 vector);  // masks the line if it is level triggered
+void io_apic_before_delivery(Cpu& cpu, u32 vector);  // masks the line if it is level triggered
 
 // smp.cpp
 void choose_cpus(u32 cpus_max);            // numbers processors from the MADT

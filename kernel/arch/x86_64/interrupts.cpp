@@ -55,7 +55,7 @@ Thread* arch_on_exit_failure(Cpu* cpu) { return kernel_on_exception(cpu, kVector
 Thread* arch_on_interrupt(Cpu* cpu, u32 vector) {
   cpu->interrupts.fetch_add(1, std::memory_order_relaxed);
   if (vector == kVectorSpurious) return cpu->current;
-  if (vector >= kVectorDeviceFirst && vector <= kVectorDeviceLast) io_apic_before_delivery(vector);
+  if (vector >= kVectorDeviceFirst && vector <= kVectorDeviceLast) io_apic_before_delivery(*cpu, vector);
   local_apic_acknowledge();
   return kernel_on_interrupt(cpu, vector);
 }

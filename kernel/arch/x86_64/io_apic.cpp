@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Device interrupts: lines (global system interrupts) of the I/O APICs, routed to vectors of the first processor. The 8259s are masked.
-// The lock guards the tables and the I/O APICs' index registers.
+// Device interrupts: lines (global system interrupts) of the I/O APICs, routed to vectors of the first processor, and messages, which go to any.
+// The 8259s are masked. The lock guards the list of I/O APICs and their index registers, and orders changes of a line's route.
 #include "kernel/arch/x86_64/acpi.h"
 #include "kernel/arch/x86_64/internal.h"
 #include "kernel/arch/x86_64/registers.h"
+#include "kernel/arch/x86_64/vectors.h"
 #include "kernel/debug/log.h"
 #include "kernel/sync/spinlock.h"
 
@@ -13,22 +14,18 @@ namespace {
 constexpr u32 kIndexRegister = 0, kDataRegister = 0x10 / 4;  // in words
 constexpr u32 kVersion = 1, kRedirection = 0x10;
 constexpr u32 kMasked = 1 << 16, kLevel = 1 << 15, kActiveLow = 1 << 13;
-constexpr u32 kVectorCount = kVectorDeviceLast - kVectorDeviceFirst + 1;
+// A message's address: SDM volume 3, 11.11.1 (fixed delivery, physical destination).
+constexpr u64 kMessageBase = 0xfee0'0000;
+constexpr u32 kMessageDestinationShift = 12, kMessageDestinationMax = 0xff;
 
 struct Unit {
   volatile u32* registers = nullptr;
   u32 gsi_base = 0, lines = 0;
 };
-struct Route {
-  Interrupt* target = nullptr;
-  u32 gsi = 0;
-  bool level = false;
-};
 
 constinit Spinlock lock;
 constinit std::array<Unit, AcpiInfo::kIoApicsMax> units HATI_GUARDED_BY(lock){};
 constinit u32 unit_count HATI_GUARDED_BY(lock) = 0;
-constinit std::array<Route, kVectorCount> routes HATI_GUARDED_BY(lock){};
 
 u32 read(const Unit& unit, u32 index) {
   unit.registers[kIndexRegister] = index;
@@ -53,11 +50,7 @@ void set_mask(u32 gsi, bool masked) HATI_REQUIRES(lock) {
   write(*unit, index, masked ? word | kMasked : word & ~kMasked);
 }
 
-Route* route_of(u32 gsi) HATI_REQUIRES(lock) {
-  for (Route& route : routes)
-    if (route.target != nullptr && route.gsi == gsi) return &route;
-  return nullptr;
-}
+VectorTable& line_vectors() { return vectors_of(cpu_at(kLineCpu)); }
 
 void disable_legacy_controllers() {
   constexpr u16 kMasterData = 0x21, kSlaveData = 0xa1;
@@ -83,23 +76,20 @@ Result<u32> interrupt_route(u32 gsi, InterruptFlags flags, Interrupt& target) {
   Guard guard(lock);
   const Unit* unit = unit_of(gsi);
   if (unit == nullptr) return fail(Error::kNotFound);
-  if (route_of(gsi) != nullptr) return fail(Error::kBusy);
-  u32 slot = 0;
-  while (slot < kVectorCount && routes[slot].target != nullptr) ++slot;
-  if (slot == kVectorCount) return fail(Error::kNoSpace);
+  if (line_vectors().vector_of(gsi) != 0) return fail(Error::kBusy);
   const bool level = flags == InterruptFlags::kLevelLow || flags == InterruptFlags::kLevelHigh;
   const bool low = flags == InterruptFlags::kLevelLow || flags == InterruptFlags::kEdgeLow;
-  routes[slot] = {&target, gsi, level};
+  const u32 vector = TRY(line_vectors().take({.target = &target, .gsi = gsi, .level = level}));
   const u32 index = kRedirection + (gsi - unit->gsi_base) * 2;
-  write(*unit, index + 1, cpu_at(0).apic_id << 24);
-  write(*unit, index, kMasked | (level ? kLevel : 0) | (low ? kActiveLow : 0) | (kVectorDeviceFirst + slot));
-  return kVectorDeviceFirst + slot;
+  write(*unit, index + 1, cpu_at(kLineCpu).apic_id << 24);
+  write(*unit, index, kMasked | (level ? kLevel : 0) | (low ? kActiveLow : 0) | vector);
+  return vector;
 }
 
 void interrupt_release(u32 gsi) {
   Guard guard(lock);
   set_mask(gsi, true);
-  if (Route* route = route_of(gsi)) *route = {};
+  if (const u32 vector = line_vectors().vector_of(gsi)) line_vectors().give_back(vector);
 }
 
 void interrupt_mask(u32 gsi) {
@@ -109,19 +99,27 @@ void interrupt_mask(u32 gsi) {
 
 void interrupt_unmask(u32 gsi) {
   Guard guard(lock);
-  if (route_of(gsi) != nullptr) set_mask(gsi, false);
+  if (line_vectors().vector_of(gsi) != 0) set_mask(gsi, false);
 }
 
-Interrupt* interrupt_target(u32 vector) {
-  if (vector < kVectorDeviceFirst || vector > kVectorDeviceLast) return nullptr;
+Interrupt* interrupt_target(u32 cpu, u32 vector) { return vectors_of(cpu_at(cpu)).lookup(vector).target; }
+
+void io_apic_before_delivery(Cpu& cpu, u32 vector) {
+  if (!vectors_of(cpu).lookup(vector).level) return;
   Guard guard(lock);
-  return routes[vector - kVectorDeviceFirst].target;
+  const VectorTable::Use use = vectors_of(cpu).lookup(vector);  // it may just have been given back
+  if (use.target != nullptr && use.level) set_mask(use.gsi, true);
 }
 
-void io_apic_before_delivery(u32 vector) {
-  Guard guard(lock);
-  const Route& route = routes[vector - kVectorDeviceFirst];
-  if (route.target != nullptr && route.level) set_mask(route.gsi, true);
+Result<MessageRoute> message_route(u32 cpu_wanted, Interrupt& target) {
+  std::array<MessageTarget, kCpusMax> targets;
+  const u32 count = cpu_count();
+  for (u32 i = 0; i < count; ++i) targets[i] = {vectors_of(cpu_at(i)).in_use(), cpu_at(i).apic_id <= kMessageDestinationMax};
+  const u32 cpu = TRY(choose_message_cpu(std::span(targets).first(count), cpu_wanted));
+  const u32 vector = TRY(vectors_of(cpu_at(cpu)).take({.target = &target}));
+  return MessageRoute{kMessageBase | u64{cpu_at(cpu).apic_id} << kMessageDestinationShift, vector, cpu, vector};
 }
+
+void message_release(u32 cpu, u32 vector) { vectors_of(cpu_at(cpu)).give_back(vector); }
 
 }  // namespace hati::arch

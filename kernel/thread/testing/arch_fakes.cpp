@@ -45,7 +45,9 @@ void init_page(ThreadPage& page, u64 rip, u64 rsp, u64 argument) {
 Result<u32> interrupt_route(u32, InterruptFlags, Interrupt&) { return fail(Error::kNotFound); }
 void interrupt_release(u32) {}
 void interrupt_unmask(u32) {}
-Interrupt* interrupt_target(u32) { return nullptr; }
+Interrupt* interrupt_target(u32, u32) { return nullptr; }
+Result<MessageRoute> message_route(u32, Interrupt&) { return fail(Error::kNotFound); }
+void message_release(u32, u32) {}
 u64 port_read(u16, u32) { return 0; }
 void port_write(u16, u32, u64) {}
 
