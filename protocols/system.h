@@ -22,6 +22,8 @@ struct ConnectRequest {
   static constexpr u32 kId = 2;
   using Reply = EmptyReply;
   char service[32];  // zero-terminated
+  u32 instance = 0;  // which of the servers that offer it, in the order of the manifest and then of the devices; kNotFound after the last
+  u32 reserved = 0;
 };
 
 // The boot image is not needed any more: init closes its handle once all servers that were given it have said so or ended.
@@ -31,7 +33,23 @@ struct ReleaseBootImageRequest {
   u64 reserved = 0;
 };
 
-using SystemProtocol = Protocol<PowerRequest, ConnectRequest, ReleaseBootImageRequest>;
+// From a driver: it has reset its device, which touches no memory any more that an earlier instance of the driver told it of. Until then init keeps
+// that memory from being used for anything else. kNoRight: not a driver of a device.
+struct DeviceQuietRequest {
+  static constexpr u32 kId = 4;
+  using Reply = EmptyReply;
+  u64 reserved = 0;
+};
+
+// Ends a server at once, as a crash would; what its manifest entry says about restarting applies. Such an end does not count against it. For tests of
+// what survives that. kNoRight unless the manifest lists it under `may_end`; kNotFound: it is not running now.
+struct EndServerRequest {
+  static constexpr u32 kId = 5;
+  using Reply = EmptyReply;
+  char name[32];  // zero-terminated
+};
+
+using SystemProtocol = Protocol<PowerRequest, ConnectRequest, ReleaseBootImageRequest, DeviceQuietRequest, EndServerRequest>;
 
 // init to a server that offers a service; handle 0: the server's end of a new client's channel. Sent, not called.
 struct AcceptRequest {

@@ -42,7 +42,8 @@ void report_crash(const std::string& name, const LoadedProcess& process, const S
     return;
   }
   const ThreadState& state = crash.state;
-  log_error("{} has crashed: {} {}, error code {:#x}, address {:#x}", name, exception_name(state.vector), state.vector, state.error_code, state.fault_address);
+  log_error("{} has crashed: {} {}, error code {:#x}, address {:#x}", name, exception_name(state.vector), state.vector, state.error_code,
+            state.fault_address);
   print_registers(state);
   log_error("  in {}", symbols.describe(state.rip - process.load_base));
   for (u32 i = 0; i < std::min<u32>(crash.frame_count, std::size(crash.frames)); ++i) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "servers/init/init.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -49,18 +50,45 @@ Result<void> Init::open() {
     return fail(Error::kBadData);
   }
   for (ServerSpec& spec : manifest->servers) servers_.push_back(std::make_unique<Server>(*this, std::move(spec)));
+  if (!manifest->drivers.empty()) add_drivers(manifest->drivers);
   return {};
+}
+
+void Init::add_drivers(const std::vector<DriverSpec>& drivers) {
+  std::vector<EcamWindow> windows = pci::Ecam::windows(resource_.get());
+  if (windows.empty()) log_info("firmware names no PCI Express configuration space: no devices are looked for");
+  ecam_ = std::make_unique<pci::Ecam>(resource_.get(), windows);
+  std::vector<u32> instances(drivers.size());
+  for (const pci::Function& function : pci::find_functions(*ecam_, windows)) {
+    const auto driver = std::ranges::find_if(
+        drivers, [&](const DriverSpec& d) { return std::ranges::any_of(d.matches, [&](auto& m) { return m.fits(function); }); });
+    log_debug("pci {}: {:04x}:{:04x} class {:06x}{}", pci::to_text(function.address), function.vendor, function.device, function.class_code,
+              driver == drivers.end() ? ", no driver" : "");
+    if (driver == drivers.end()) continue;
+    const u32 instance = instances[static_cast<usize>(driver - drivers.begin())]++;
+    ServerSpec spec = driver->server;
+    spec.name = numbered(spec.name, instance);
+    spec.arguments.push_back("--instance=" + std::to_string(instance));
+    log_info("{} drives {:04x}:{:04x} at {}", spec.name, function.vendor, function.device, pci::to_text(function.address));
+    servers_.push_back(std::make_unique<Server>(*this, std::move(spec),
+                                                std::make_unique<pci::Device>(*ecam_, resource_.get(), function, driver->interrupts)));
+  }
+  ecam_->forget();
+}
+
+Server* Init::find_server(std::string_view name) const {
+  const auto found = std::ranges::find_if(servers_, [&](const auto& server) { return server->spec().name == name; });
+  return found == servers_.end() ? nullptr : found->get();
 }
 
 Task<int> Init::run() {
   Scope scope;
-  for (auto& server : servers_)
-    for (const auto& service : server->spec().offers) services_.declare(service);
+  for (auto& server : servers_) server->declare_offers();
   for (auto& server : servers_) {
     if (auto prepared = server->prepare(boot_mapping_.span()); !prepared) {
       log_error("{}: cannot use {}: {}", server->spec().name, server->spec().path, error_name(prepared.error()));
       if (server->spec().essential) co_return 1;
-      services_.close(server->spec().offers, true);
+      server->withdraw_offers();
       continue;
     }
     scope.start(server->run());

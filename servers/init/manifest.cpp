@@ -113,16 +113,33 @@ void read_interrupt(const toml::node& node, Reader& reader, ServerSpec& spec, st
   spec.interrupts.push_back(interrupt);
 }
 
-ServerSpec read_server(const toml::table& table, std::string& error) {
-  ServerSpec spec;
-  u32 state_bytes = 0;
-  Reader reader(table, error);
+void read_server_keys(Reader& reader, ServerSpec& spec, std::string& error) {
   reader.text("name", spec.name, true);
   reader.text("path", spec.path, true);
   reader.texts("arguments", spec.arguments);
   reader.texts("handles", spec.handles);
   reader.texts("offers", spec.offers);
   reader.texts("connect", spec.connect);
+  reader.texts("may_end", spec.may_end);
+  reader.choice<u32>("priority", spec.priority, {{"fair", kPriorityFair}, {"server", kPriorityServer}, {"driver", kPriorityDriver}});
+  reader.choice<Placement>("placement", spec.placement,
+                           {{"separate", Placement::kSeparate}, {"attached", Placement::kAttached}, {"auto", Placement::kAuto}});
+  reader.choice<Restart>("restart", spec.restart, {{"never", Restart::kNever}, {"always", Restart::kAlways}});
+  u32 state_bytes = 0;
+  reader.number("state_bytes", state_bytes, 0, kStateMax);
+  spec.state_bytes = state_bytes;
+  reader.number("memory_percent", spec.memory_percent, 1, 100);
+  reader.number("objects", spec.objects, 16, kObjectsMax);
+  reader.flag("power", spec.power);
+  reader.flag("essential", spec.essential);
+  if (spec.name.empty() || spec.name.size() > 27) reader.complain("name", "must have 1 to 27 bytes");
+}
+
+ServerSpec read_server(const toml::table& table, std::string& error) {
+  ServerSpec spec;
+  Reader reader(table, error);
+  read_server_keys(reader, spec, error);
+  reader.each("interrupts", [&](const toml::node& node) { read_interrupt(node, reader, spec, error); });
   reader.each("ports", [&](const toml::node& node) {
     const auto text = node.value_exact<std::string>();
     const auto ports = text ? parse_ports(*text) : std::nullopt;
@@ -131,20 +148,30 @@ ServerSpec read_server(const toml::table& table, std::string& error) {
     else
       reader.complain("ports", "must be ranges like \"0x3f8-0x3ff\"");
   });
-  reader.each("interrupts", [&](const toml::node& node) { read_interrupt(node, reader, spec, error); });
-  reader.choice<u32>("priority", spec.priority, {{"fair", kPriorityFair}, {"server", kPriorityServer}, {"driver", kPriorityDriver}});
-  reader.choice<Placement>("placement", spec.placement,
-                           {{"separate", Placement::kSeparate}, {"attached", Placement::kAttached}, {"auto", Placement::kAuto}});
-  reader.choice<Restart>("restart", spec.restart, {{"never", Restart::kNever}, {"always", Restart::kAlways}});
-  reader.number("state_bytes", state_bytes, 0, kStateMax);
-  spec.state_bytes = state_bytes;
-  reader.number("memory_percent", spec.memory_percent, 1, 100);
-  reader.number("objects", spec.objects, 16, kObjectsMax);
-  reader.flag("power", spec.power);
-  reader.flag("essential", spec.essential);
   reader.finish();
-  if (spec.name.empty() || spec.name.size() > 27) reader.complain("name", "must have 1 to 27 bytes");
   return spec;
+}
+
+DriverSpec read_driver(const toml::table& table, std::string& error) {
+  DriverSpec driver;
+  Reader reader(table, error);
+  read_server_keys(reader, driver.server, error);
+  const auto matches = [&](std::string_view key, auto parse, std::string_view complaint) {
+    std::vector<std::string> texts;
+    reader.texts(key, texts);
+    for (const std::string& text : texts) {
+      if (const auto match = parse(text))
+        driver.matches.push_back(*match);
+      else
+        reader.complain(key, complaint);
+    }
+  };
+  matches("pci", pci::parse_device, "must be vendors and devices like \"1af4:1042\"");
+  matches("class", pci::parse_class, "must be the front of class codes, like \"0108\"");
+  reader.number("vectors", driver.interrupts, 0, kVectorsMax);
+  reader.finish();
+  if (driver.matches.empty()) reader.complain("pci", "or class must say which devices it is for");
+  return driver;
 }
 
 std::optional<u32> parse_number(std::string_view text) {
@@ -175,13 +202,22 @@ std::expected<Manifest, ManifestError> parse_manifest(std::string_view text) {
   Manifest manifest;
   std::string error;
   Reader reader(parsed.table(), error);
+  std::vector<std::string> names;
+  const auto check_name = [&](const std::string& name) {
+    if (std::ranges::find(names, name) != names.end()) reader.complain(name, "is listed twice");
+    names.push_back(name);
+  };
   reader.each("server", [&](const toml::node& node) {
     const toml::table* table = node.as_table();
     if (table == nullptr) return reader.complain("server", "must be a table");
-    ServerSpec spec = read_server(*table, error);
-    for (const ServerSpec& other : manifest.servers)
-      if (other.name == spec.name) reader.complain(spec.name, "is listed twice");
-    manifest.servers.push_back(std::move(spec));
+    manifest.servers.push_back(read_server(*table, error));
+    check_name(manifest.servers.back().name);
+  });
+  reader.each("driver", [&](const toml::node& node) {
+    const toml::table* table = node.as_table();
+    if (table == nullptr) return reader.complain("driver", "must be a table");
+    manifest.drivers.push_back(read_driver(*table, error));
+    check_name(manifest.drivers.back().server.name);
   });
   reader.finish();
   if (!error.empty()) return std::unexpected(ManifestError{error});

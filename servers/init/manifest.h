@@ -10,6 +10,7 @@
 
 #include "abi/call.h"
 #include "base/result.h"
+#include "servers/init/pci/functions.h"
 
 namespace hati::init {
 
@@ -41,12 +42,24 @@ struct ServerSpec {
   Restart restart = Restart::kNever;
   u32 memory_percent = 25;  // of all memory, that the kernel may use for it: objects, tables, messages, pages of Memory objects
   u32 objects = 65536;  // kernel objects
+  std::vector<std::string> may_end;  // servers that it may end by system::EndServerRequest
   bool power = false;  // may switch the system off
   bool essential = false;  // when it ends, so does the system
 };
 
+// One [[driver]]: a server that is started once for each function on PCI that it fits, with that function's handles: "config", "bar0"…,
+// "interrupt", "interrupt1"…, "dma". Its name gets the instance's number behind it, from the second on, and its process the argument
+// --instance=N.
+struct DriverSpec {
+  ServerSpec server;
+  std::vector<pci::Match> matches;  // pci = ["1af4:1042"], class = ["0108"]
+  u32 interrupts = 1;  // at most so many of the function's MSI-X vectors: key `vectors`
+};
+inline constexpr u32 kVectorsMax = 20;  // start-up handles are few
+
 struct Manifest {
   std::vector<ServerSpec> servers;
+  std::vector<DriverSpec> drivers;
 };
 
 struct ManifestError {

@@ -89,6 +89,36 @@ TEST(Manifest, RejectsWhatItDoesNotUnderstand) {
   EXPECT_NE(error_of("[[server]]\npath = \"b\"\nname = \"" + std::string(28, 'x') + "\"\n"), "");
 }
 
+TEST(Manifest, ReadsDrivers) {
+  const auto manifest = parse_manifest(
+      "[[driver]]\nname = \"disk\"\npath = \"d\"\npci = [\"1af4:1042\"]\nclass = [\"0108\"]\nvectors = 3\noffers = [\"block\"]\nrestart = "
+      "\"always\"\n");
+  ASSERT_TRUE(manifest) << manifest.error().text;
+  ASSERT_EQ(manifest->drivers.size(), 1u);
+  const DriverSpec& driver = manifest->drivers[0];
+  EXPECT_EQ(driver.server.name, "disk");
+  EXPECT_EQ(driver.server.offers, std::vector<std::string>{"block"});
+  EXPECT_EQ(driver.interrupts, 3u);
+  ASSERT_EQ(driver.matches.size(), 2u);
+  EXPECT_TRUE(driver.matches[0].fits({{}, 0x1af4, 0x1042, 0x020000}));
+  EXPECT_TRUE(driver.matches[1].fits({{}, 0x8086, 0x0953, 0x010802}));
+  EXPECT_FALSE(driver.matches[1].fits({{}, 0x8086, 0x0953, 0x020000}));
+}
+
+TEST(Manifest, RejectsDriversOfNothing) {
+  const std::string start = "[[driver]]\nname = \"a\"\npath = \"b\"\n";
+  const std::string device = "pci = [\"1af4:1042\"]\n";
+  EXPECT_EQ(error_of(start + device), "");
+  EXPECT_NE(error_of(start), "");
+  EXPECT_NE(error_of(start + "pci = [\"1af4\"]\n"), "");
+  EXPECT_NE(error_of(start + "class = [\"1\"]\n"), "");
+  EXPECT_NE(error_of(start + device + "vectors = 21\n"), "");
+  EXPECT_NE(error_of(start + device + "vectors = -1\n"), "");
+  EXPECT_NE(error_of(start + device + "ports = [\"0x80\"]\n"), "");
+  EXPECT_NE(error_of(start + device + "[[server]]\nname = \"a\"\npath = \"b\"\n"), "") << "two of one name";
+  EXPECT_NE(error_of("[[server]]\nname = \"a\"\npath = \"b\"\n" + device), "");
+}
+
 TEST(Manifest, PlacementOverride) {
   EXPECT_EQ(placement_override("quiet hati.linux=attached root=/dev/vda", "linux"), Placement::kAttached);
   EXPECT_EQ(placement_override("hati.linux=attached hati.linux=separate", "linux"), Placement::kSeparate);

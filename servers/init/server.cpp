@@ -19,10 +19,6 @@ constexpr usize kStartsMax = 5;
 constexpr u64 kStartsWindowNs = 30 * kNsPerSecond;
 constexpr u64 kBackOffNs = 20 * kNsPerMs;
 
-std::string numbered(std::string_view name, usize index) {
-  return index == 0 ? std::string(name) : std::string(name) + std::to_string(index);
-}
-
 }  // namespace
 
 Result<void> Server::prepare(std::span<const std::byte> boot_image) {
@@ -38,6 +34,17 @@ Result<void> Server::prepare(std::span<const std::byte> boot_image) {
   }
   if (std::ranges::find(spec_.handles, kStartupBootImage) != spec_.handles.end()) wants_boot_image_ = true;
   return {};
+}
+
+void Server::declare_offers() {
+  for (const std::string& service : spec_.offers) offers_.push_back(init_.services().declare(service));
+}
+void Server::withdraw_offers() { init_.services().close(offers_, true); }
+
+Result<void> Server::end() {
+  if (!running_) return fail(Error::kNotFound);
+  ended_on_request_ = true;
+  return call::space_terminate(running_.get(), -1);
 }
 
 Result<void> Server::add_own_handles(std::vector<Gift>& gifts) {
@@ -70,17 +77,18 @@ Result<void> Server::add_device_handles(std::vector<Gift>& gifts) {
     gifts.push_back({numbered("interrupt", i), TRY(Interrupt::create(init_.resource(), line.gsi, line.flags)),
                      Rights::kWait | Rights::kWrite | Rights::kInspect});
   }
+  if (device_) TRY(device_->switch_on(gifts));
   return {};
 }
 
-Task<Result<std::vector<Server::Gift>>> Server::make_gifts() {
+Task<Result<std::vector<Gift>>> Server::make_gifts() {
   constexpr Rights kChannelRights = Rights::kRead | Rights::kWrite | Rights::kWait | Rights::kInspect | Rights::kTransfer;
   std::vector<Gift> gifts;
   CO_TRY(add_own_handles(gifts));
   CO_TRY(add_device_handles(gifts));
-  if (!spec_.offers.empty()) gifts.push_back({"listen", CO_TRY(init_.services().open(spec_.offers)), kChannelRights});
+  if (!offers_.empty()) gifts.push_back({"listen", CO_TRY(init_.services().open(offers_)), kChannelRights});
   for (const auto& service : spec_.connect) {
-    auto channel = co_await init_.services().connect(service, spec_.name);
+    auto channel = co_await init_.services().connect({service, 0}, spec_.name);
     if (channel) {
       gifts.push_back({service, std::move(*channel), kChannelRights});
     } else {
@@ -107,13 +115,12 @@ Result<void> Server::set_limits(const LoadedProcess& process) const {
 }
 
 // For tests: hati.kill on the kernel's command line.
-Task<void> Server::kill_on_order(const LoadedProcess& process) {
+Task<void> Server::kill_on_order() {
   const auto order = kill_order(init_.command_line(), spec_.name);
   if (!order || ordered_kills_ >= order->count) co_return;
   if (!co_await sleep_for(order->after_ms * kNsPerMs)) co_return;
   ++ordered_kills_;
-  killed_on_order_ = true;
-  (void)process.space.terminate(-1);
+  (void)end();
 }
 
 // One life of the process, from start to end.
@@ -121,7 +128,8 @@ Task<Result<SpaceEnded>> Server::run_once() {
   auto gifts = CO_TRY(co_await make_gifts());
   auto [ours, theirs] = CO_TRY(Channel::create());
   gifts.push_back({kStartupInit, std::move(theirs), Rights::kRead | Rights::kWrite | Rights::kWait | Rights::kInspect});
-  const LoadedProcess process = CO_TRY(start(gifts));
+  LoadedProcess process = CO_TRY(start(gifts));
+  running_ = CO_TRY(process.space.duplicate());
   CO_TRY(set_limits(process));
   gifts.clear();  // from here on only the process holds them
   if (spec_.restart != Restart::kAlways && std::ranges::find(spec_.handles, kStartupBootImage) == spec_.handles.end()) {
@@ -130,11 +138,16 @@ Task<Result<SpaceEnded>> Server::run_once() {
   }
   Scope scope;
   scope.start(serve<system::SystemProtocol>(std::move(ours), *this));
-  scope.start(kill_on_order(process));
+  scope.start(kill_on_order());
   const auto ended = co_await space_wait(process.space.get());
   scope.cancel();
   co_await scope.join();
+  running_.reset();
   if (ended) report(process, *ended);
+  if (device_) {
+    device_->switch_off();
+    restless_.push_back(std::move(process.space));
+  }
   co_return ended;
 }
 
@@ -148,7 +161,7 @@ void Server::report(const LoadedProcess& process, const SpaceEnded& ended) const
 
 bool Server::may_restart() {
   if (spec_.restart != Restart::kAlways) return false;
-  if (std::exchange(killed_on_order_, false)) return true;  // it could not help it
+  if (std::exchange(ended_on_request_, false)) return true;  // it could not help it
   const u64 now = now_ns();
   std::erase_if(starts_ns_, [&](u64 start) { return now - start > kStartsWindowNs; });
   starts_ns_.push_back(now);
@@ -161,10 +174,10 @@ Task<void> Server::run() {
     const auto ended = co_await run_once();
     if (!ended) log_error("{} cannot be run: {}", spec_.name, error_name(ended.error()));
     again = may_restart();
-    init_.services().close(spec_.offers, !again);
+    init_.services().close(offers_, !again);
     if (!again) break;
     // Longer each time: a device that has just failed may need a moment.
-    (void)co_await sleep_for(kBackOffNs << starts_ns_.size());
+    if (!starts_ns_.empty()) (void)co_await sleep_for(kBackOffNs << starts_ns_.size());
     log_info("starting {} again", spec_.name);
   }
   wants_boot_image_ = false;
@@ -185,13 +198,28 @@ Task<Result<EmptyReply>> Server::on(system::PowerRequest request, CallContext&) 
 Task<Result<EmptyReply>> Server::on(system::ConnectRequest request, CallContext& context) {
   const std::string service(request.service, strnlen(request.service, sizeof(request.service)));
   if (std::ranges::find(spec_.connect, service) == spec_.connect.end()) co_return fail(Error::kNoRight);
-  context.out.handles.push_back(CO_TRY(co_await init_.services().connect(service, spec_.name)));
+  context.out.handles.push_back(CO_TRY(co_await init_.services().connect({service, request.instance}, spec_.name)));
   co_return EmptyReply{};
 }
 
 Task<Result<EmptyReply>> Server::on(system::ReleaseBootImageRequest, CallContext&) {
   wants_boot_image_ = false;
   init_.maybe_release_boot_image();
+  co_return EmptyReply{};
+}
+
+Task<Result<EmptyReply>> Server::on(system::DeviceQuietRequest, CallContext&) {
+  if (!device_) co_return fail(Error::kNoRight);
+  restless_.clear();
+  co_return EmptyReply{};
+}
+
+Task<Result<EmptyReply>> Server::on(system::EndServerRequest request, CallContext&) {
+  const std::string name(request.name, strnlen(request.name, sizeof(request.name)));
+  if (std::ranges::find(spec_.may_end, name) == spec_.may_end.end()) co_return fail(Error::kNoRight);
+  Server* const server = init_.find_server(name);
+  if (server == nullptr) co_return fail(Error::kNotFound);
+  CO_TRY(server->end());
   co_return EmptyReply{};
 }
 

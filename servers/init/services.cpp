@@ -7,36 +7,40 @@
 
 namespace hati::init {
 
-void Services::declare(const std::string& service) { services_[service]; }
+Offer Services::declare(const std::string& service) {
+  auto& instances = services_[service];
+  instances.push_back(std::make_unique<Instance>());
+  return {service, static_cast<u32>(instances.size() - 1)};
+}
 
-Result<Channel> Services::open(const std::vector<std::string>& services) {
+Result<Channel> Services::open(std::span<const Offer> offers) {
   auto [ours, theirs] = TRY(Channel::create());
   const auto shared = std::make_shared<Channel>(std::move(ours));
-  for (const auto& name : services) {
-    Service& service = services_[name];
-    service.listen = shared;
-    service.changed.set();
+  for (const Offer& offer : offers) {
+    Instance& instance = at(offer);
+    instance.listen = shared;
+    instance.changed.set();
   }
   return std::move(theirs);
 }
 
-void Services::close(const std::vector<std::string>& services, bool for_good) {
-  for (const auto& name : services) {
-    Service& service = services_[name];
-    service.listen.reset();
-    service.gone = for_good;
+void Services::close(std::span<const Offer> offers, bool for_good) {
+  for (const Offer& offer : offers) {
+    Instance& instance = at(offer);
+    instance.listen.reset();
+    instance.gone = for_good;
     if (for_good) {
-      service.changed.set();
+      instance.changed.set();
     } else {
-      service.changed.reset();
+      instance.changed.reset();
     }
   }
 }
 
-Task<Result<Channel>> Services::connect(std::string service_name, std::string client) {
-  const auto found = services_.find(service_name);
-  if (found == services_.end()) co_return fail(Error::kNotFound);
-  Service& service = found->second;  // never erased
+Task<Result<Channel>> Services::connect(Offer wanted, std::string client) {
+  const auto found = services_.find(wanted.service);
+  if (found == services_.end() || wanted.instance >= found->second.size()) co_return fail(Error::kNotFound);
+  Instance& service = at(wanted);  // never erased
   for (;;) {
     CO_TRY(co_await service.changed.wait());
     if (service.gone) co_return fail(Error::kNotFound);
@@ -47,11 +51,12 @@ Task<Result<Channel>> Services::connect(std::string service_name, std::string cl
     }
     auto [ours, theirs] = CO_TRY(Channel::create());
     system::AcceptRequest request{};
-    std::strncpy(request.service, service_name.c_str(), sizeof(request.service) - 1);
+    std::strncpy(request.service, wanted.service.c_str(), sizeof(request.service) - 1);
     std::strncpy(request.client, client.c_str(), sizeof(request.client) - 1);
     Attachments attachments;
     attachments.handles.push_back(std::move(ours));
-    const auto sent = co_await rpc_detail::send(listen->get(), system::AcceptRequest::kId, std::as_bytes(std::span(&request, 1)), &attachments);
+    const auto sent =
+        co_await rpc_detail::send(listen->get(), system::AcceptRequest::kId, std::as_bytes(std::span(&request, 1)), &attachments);
     if (sent) co_return std::move(theirs);
     if (sent.error() != Error::kPeerClosed) co_return fail(sent.error());
     // The server died between; its supervisor will say how it goes on.

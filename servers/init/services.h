@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Who offers what. A service's "listen" channel exists before its server runs, so clients can be connected in any order; when the server restarts,
+// Who offers what. Several servers may offer one service: instances, in the order of their declaration. A service's "listen" channel exists before its server runs, so clients can be connected in any order; when the server restarts,
 // the channel is a new one.
 #pragma once
 
 #include <map>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -12,24 +14,32 @@
 
 namespace hati::init {
 
+// One server's offer of one service.
+struct Offer {
+  std::string service;
+  u32 instance;
+};
+
 class Services {
  public:
-  // Declares a service before anything is started.
-  void declare(const std::string& service);
+  // Declares another instance of a service before anything is started.
+  Offer declare(const std::string& service);
   // A fresh channel for all services of a server that is about to start: the server's end. Our end serves connect().
-  Result<Channel> open(const std::vector<std::string>& services);
+  Result<Channel> open(std::span<const Offer> offers);
   // The server has ended: connections wait until open(), or fail with kNotFound if it is gone for good.
-  void close(const std::vector<std::string>& services, bool for_good);
+  void close(std::span<const Offer> offers, bool for_good);
   // The client's end of a new connection. Blocks while the server restarts. kNotFound.
-  Task<Result<Channel>> connect(std::string service, std::string client);
+  Task<Result<Channel>> connect(Offer wanted, std::string client);
 
  private:
-  struct Service {
+  struct Instance {
     std::shared_ptr<Channel> listen;
     bool gone = false;
     async::Event changed;
   };
-  std::map<std::string, Service, std::less<>> services_;
+  Instance& at(const Offer& offer) { return *services_.at(offer.service)[offer.instance]; }
+
+  std::map<std::string, std::vector<std::unique_ptr<Instance>>, std::less<>> services_;
 };
 
 }  // namespace hati::init

@@ -14,7 +14,8 @@ namespace hati::init {
 SymbolTable::SymbolTable(const ElfImage& image) {
   image.for_each_symbol([&](std::string_view name, const elf::Symbol& symbol) {
     if (symbol.type() != elf::kFunction || symbol.section == 0 || symbol.value >= ~u32{0}) return true;
-    entries_.push_back({static_cast<u32>(symbol.value), static_cast<u32>(std::min<u64>(symbol.bytes, ~u32{0})), static_cast<u32>(names_.size())});
+    entries_.push_back(
+        {static_cast<u32>(symbol.value), static_cast<u32>(std::min<u64>(symbol.bytes, ~u32{0})), static_cast<u32>(names_.size())});
     names_.insert(names_.end(), name.begin(), name.end());
     names_.push_back(0);
     return true;
