@@ -16,18 +16,18 @@ inline constexpr u32 kSectorBytes = 512;  // the unit of all positions, whatever
 
 enum DiskFlags : u32 {
   kDiskReadOnly = 1 << 0,
-  kDiskFlush = 1 << 1,        // has a cache that kFlush writes out; without it, completed writes are on the medium
+  kDiskFlush = 1 << 1,  // has a cache that kFlush writes out; without it, completed writes are on the medium
   kDiskDiscard = 1 << 2,
   kDiskWriteZeroes = 1 << 3,
 };
 
 struct OpenReply {
-  char name[32];      // zero-terminated
+  char name[32];  // zero-terminated
   u64 sectors;
-  u32 block_bytes;    // of the medium: smaller writes are slower; at least kSectorBytes
-  u32 flags;          // DiskFlags
-  u32 queues;         // that the device has: more queues of a client share them
-  u32 bytes_max;      // of one read or write: longer ones are refused with kTooBig
+  u32 block_bytes;  // of the medium: smaller writes are slower; at least kSectorBytes
+  u32 flags;  // DiskFlags
+  u32 queues;  // that the device has: more queues of a client share them
+  u32 bytes_max;  // of one read or write: longer ones are refused with kTooBig
 };
 // The disk called `name`, or the driver's only one if it is empty. First request on a connection. kNotFound.
 struct OpenRequest {
@@ -74,10 +74,10 @@ using BlockProtocol = Protocol<OpenRequest, AttachRequest, DetachRequest, Create
 enum class DiskOperation : u32 { kRead, kWrite, kFlush, kDiscard, kWriteZeroes };
 
 struct QueueRequest {
-  u64 word;    // comes back with the completion
+  u64 word;  // comes back with the completion
   u64 sector;
   u64 offset;  // read, write: into the Memory; a multiple of kSectorBytes
-  u64 bytes;   // a multiple of kSectorBytes; flush: 0
+  u64 bytes;  // a multiple of kSectorBytes; flush: 0
   u32 memory;  // read, write: AttachReply::memory
   DiskOperation operation;
   u64 reserved[3];
@@ -97,12 +97,12 @@ static_assert(sizeof(QueueCompletion) == 16);
 // to sleep sets its `waits`, looks again, and then waits for its Event; the other one, having moved its index, signals if `waits` is set. The client keeps
 // at most `entries` requests without a completion taken: the driver starts no more.
 struct QueueHeader {
-  alignas(64) std::atomic<u32> submit_tail;    // client
-  std::atomic<u32> complete_head;              // client
-  std::atomic<u32> client_waits;               // client
-  alignas(64) std::atomic<u32> submit_head;    // driver
-  std::atomic<u32> complete_tail;              // driver
-  std::atomic<u32> driver_waits;               // driver
+  alignas(64) std::atomic<u32> submit_tail;  // client
+  std::atomic<u32> complete_head;  // client
+  std::atomic<u32> client_waits;  // client
+  alignas(64) std::atomic<u32> submit_head;  // driver
+  std::atomic<u32> complete_tail;  // driver
+  std::atomic<u32> driver_waits;  // driver
 };
 static_assert(sizeof(QueueHeader) == 128);
 

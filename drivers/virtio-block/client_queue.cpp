@@ -26,8 +26,8 @@ Result<std::shared_ptr<ClientQueue>> ClientQueue::create(Disk& disk, virtio::Pin
 
 Result<ClientQueue::Ends> ClientQueue::ends() const {
   constexpr Rights kTravel = Rights::kTransfer | Rights::kInspect;
-  return Ends{TRY(memory_.duplicate(kTravel | Rights::kRead | Rights::kWrite | Rights::kMap)), TRY(submitted_.duplicate(kTravel | Rights::kWrite)),
-              TRY(completed_.duplicate(kTravel | Rights::kWait))};
+  return Ends{TRY(memory_.duplicate(kTravel | Rights::kRead | Rights::kWrite | Rights::kMap)),
+              TRY(submitted_.duplicate(kTravel | Rights::kWrite)), TRY(completed_.duplicate(kTravel | Rights::kWait))};
 }
 
 Result<bool> ClientQueue::has_next() {
@@ -100,7 +100,8 @@ void ClientQueue::finish(Slot& slot, i32 error) {
   {
     SpinGuard guard(lock_);
     free_.push_back(static_cast<u32>(&slot - slots_.data()));
-    std::memcpy(shared_.as<>() + layout_.completions() + (complete_tail_ % layout_.entries) * sizeof(completion), &completion, sizeof(completion));
+    std::memcpy(shared_.as<>() + layout_.completions() + (complete_tail_ % layout_.entries) * sizeof(completion), &completion,
+                sizeof(completion));
     header().complete_tail.store(++complete_tail_, std::memory_order_release);
   }
   std::atomic_thread_fence(std::memory_order_seq_cst);  // the index before the other side's wish

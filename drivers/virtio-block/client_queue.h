@@ -40,11 +40,12 @@ class ClientQueue : public std::enable_shared_from_this<ClientQueue> {
   struct Slot : Job {
     u64 word = 0;
     u64 offset = 0;
-    std::shared_ptr<Attached> memory;     // pinned, if there are runs
-    std::shared_ptr<ClientQueue> queue;   // while in flight
+    std::shared_ptr<Attached> memory;  // pinned, if there are runs
+    std::shared_ptr<ClientQueue> queue;  // while in flight
   };
 
-  ClientQueue(Disk& disk, virtio::Pins& pins, u32 entries, u32 lane) : disk_(disk), pins_(pins), layout_{entries}, lane_(lane), slots_(entries) {}
+  ClientQueue(Disk& disk, virtio::Pins& pins, u32 entries, u32 lane)
+      : disk_(disk), pins_(pins), layout_{entries}, lane_(lane), slots_(entries) {}
   // Whether there is a request that may be started. kBadData: the client's indices are impossible.
   Result<bool> has_next();
   block::QueueRequest next();

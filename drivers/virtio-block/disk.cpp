@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
 
 #include "runtime/executor.h"
 #include "runtime/log.h"
@@ -33,7 +34,8 @@ void Disk::read_geometry() {
   constexpr u64 kSectorsMax = u64{1} << 54;  // its bytes fit into 64 bits
   Geometry geometry;
   geometry.sectors = std::min(config.sectors, kSectorsMax);
-  const bool sane_block = std::has_single_bit(config.block_bytes) && config.block_bytes >= block::kSectorBytes && config.block_bytes <= 65536;
+  const bool sane_block =
+      std::has_single_bit(config.block_bytes) && config.block_bytes >= block::kSectorBytes && config.block_bytes <= 65536;
   if (has(kFeatureBlockSize) && sane_block) geometry.block_bytes = config.block_bytes;
   if (has(kFeatureReadOnly)) geometry.flags |= block::kDiskReadOnly;
   if (has(kFeatureFlush)) geometry.flags |= block::kDiskFlush;
@@ -49,9 +51,10 @@ void Disk::read_geometry() {
 }
 
 Result<void> Disk::bring_up() {
-  features_ = TRY(transport_.negotiate(virtio::kFeatureVersion1,
-                                       virtio::kFeatureIndirect | virtio::kFeatureEventIndex | kFeatureSizeMax | kFeatureSegmentsMax | kFeatureReadOnly |
-                                           kFeatureBlockSize | kFeatureFlush | kFeatureQueues | kFeatureDiscard | kFeatureWriteZeroes));
+  features_ =
+      TRY(transport_.negotiate(virtio::kFeatureVersion1, virtio::kFeatureIndirect | virtio::kFeatureEventIndex | kFeatureSizeMax |
+                                                             kFeatureSegmentsMax | kFeatureReadOnly | kFeatureBlockSize | kFeatureFlush |
+                                                             kFeatureQueues | kFeatureDiscard | kFeatureWriteZeroes));
   const Geometry before = geometry_;
   const usize lanes_before = lanes_.size();
   read_geometry();
@@ -109,7 +112,7 @@ Task<void> Disk::recover(bool in_any_case) {
     if (!quiet) {
       // It may still write to the pages of these jobs: they are never given back.
       log_error("the device does not reset; this driver ends");
-      std::abort();
+      std::_Exit(1);
     }
   }
   const auto up = bring_up();

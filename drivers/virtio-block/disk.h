@@ -40,7 +40,7 @@ struct Job {
 class Disk {
  public:
   static constexpr u64 kBytesMax = 1 << 20;  // of a job's data
-  static constexpr u64 kHeaderBytes = 64;    // memory for one request's header and status
+  static constexpr u64 kHeaderBytes = 64;  // memory for one request's header and status
 
   Disk(virtio::Transport transport, virtio::Pins& pins) : transport_(std::move(transport)), allocator_(pins) {}
   // Makes at most `lanes_max` lanes. `interrupts` are the entries of the device's MSI-X table in order: with more than one, the first is for changes of its
@@ -66,10 +66,10 @@ class Disk {
   };
   struct Lane {
     SpinLock lock;
-    Rings rings HATI_GUARDED_BY(lock);             // empty while the device is being reset
+    Rings rings HATI_GUARDED_BY(lock);  // empty while the device is being reset
     std::vector<Job*> jobs HATI_GUARDED_BY(lock);  // by request number; and the counts in these jobs
-    bool broken HATI_GUARDED_BY(lock) = false;     // the device answered nonsense here
-    bool dead HATI_GUARDED_BY(lock) = false;       // it could not be brought back
+    bool broken HATI_GUARDED_BY(lock) = false;  // the device answered nonsense here
+    bool dead HATI_GUARDED_BY(lock) = false;  // it could not be brought back
     async::WaitList room;
     Interrupt interrupt;
     u16 index = 0, vector = virtio::kNoVector;

@@ -21,7 +21,11 @@ Task<Result<block::OpenReply>> Session::on(block::OpenRequest request, CallConte
   if (!wanted.empty() && wanted != name_) co_return fail(Error::kNotFound);
   open_ = true;
   const Geometry& geometry = disk_.geometry();
-  block::OpenReply reply{.name = {}, .sectors = geometry.sectors, .block_bytes = geometry.block_bytes, .flags = geometry.flags, .queues = disk_.lanes(),
+  block::OpenReply reply{.name = {},
+                         .sectors = geometry.sectors,
+                         .block_bytes = geometry.block_bytes,
+                         .flags = geometry.flags,
+                         .queues = disk_.lanes(),
                          .bytes_max = static_cast<u32>(Disk::kBytesMax)};
   std::strncpy(reply.name, name_.c_str(), sizeof(reply.name) - 1);
   co_return reply;

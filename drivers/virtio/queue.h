@@ -22,8 +22,8 @@ struct Segment {
 
 class SplitQueue {
  public:
-  static constexpr u16 kSizeMax = 128;          // descriptors; all three rings then fit into one page
-  static constexpr u32 kIndirectEntries = 64;   // segments of one request, with indirect descriptors
+  static constexpr u16 kSizeMax = 128;  // descriptors; all three rings then fit into one page
+  static constexpr u32 kIndirectEntries = 64;  // segments of one request, with indirect descriptors
 
   // `size` is a power of two, at most kSizeMax. `features`: what was negotiated. kNoMemory, kInvalidArgument.
   static Result<SplitQueue> create(u16 size, u64 features, DmaAllocator& allocator);
@@ -56,7 +56,7 @@ class SplitQueue {
  private:
   struct Slot {
     u16 next_free;
-    u16 chain;      // descriptors it occupies; 0: not with the device
+    u16 chain;  // descriptors it occupies; 0: not with the device
     bool reserved;
   };
   static constexpr u16 kNone = 0xffff;
@@ -75,16 +75,16 @@ class SplitQueue {
   u16 size_ = 0;
   bool indirect_ = false, event_index_ = false;
   Descriptor* descriptors_ = nullptr;
-  u16* available_ = nullptr;   // flags, index, ring[size], used event
+  u16* available_ = nullptr;  // flags, index, ring[size], used event
   u16* used_header_ = nullptr;  // flags, index; then elements, then available event
   UsedElement* used_ring_ = nullptr;
   u16* available_event_ = nullptr;
 
-  std::vector<Slot> slots_;       // by descriptor
-  std::vector<u16> next_;         // chains without indirect descriptors, by descriptor
+  std::vector<Slot> slots_;  // by descriptor
+  std::vector<u16> next_;  // chains without indirect descriptors, by descriptor
   u16 free_ = kNone, free_count_ = 0;
   u16 submitted_ = 0, published_ = 0;  // free-running: next available index, what the device was shown
-  u16 used_ = 0;                       // next used index to look at
+  u16 used_ = 0;  // next used index to look at
   u16 in_flight_ = 0;
 };
 

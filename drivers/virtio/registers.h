@@ -9,11 +9,13 @@
 namespace hati::virtio {
 
 // Device status, 2.1.
-inline constexpr u8 kStatusAcknowledge = 1, kStatusDriver = 2, kStatusDriverOk = 4, kStatusFeaturesOk = 8, kStatusNeedsReset = 64, kStatusFailed = 128;
+inline constexpr u8 kStatusAcknowledge = 1, kStatusDriver = 2, kStatusDriverOk = 4, kStatusFeaturesOk = 8, kStatusNeedsReset = 64,
+                    kStatusFailed = 128;
 
 // Feature bits, chapter 6.
 constexpr u64 feature(u32 bit) { return u64{1} << bit; }
-inline constexpr u64 kFeatureIndirect = feature(28), kFeatureEventIndex = feature(29), kFeatureVersion1 = feature(32), kFeatureAccessPlatform = feature(33);
+inline constexpr u64 kFeatureIndirect = feature(28), kFeatureEventIndex = feature(29), kFeatureVersion1 = feature(32),
+                     kFeatureAccessPlatform = feature(33);
 
 // A vendor capability in configuration space (4.1.4): which BAR has what.
 struct Capability {
@@ -36,10 +38,10 @@ inline constexpr u32 kNotifyMultiplier = 16;  // offset from the capability: u32
 struct RegisterAt {
   u32 offset, width;
 };
-inline constexpr RegisterAt kDeviceFeatureSelect{0, 4}, kDeviceFeature{4, 4}, kDriverFeatureSelect{8, 4}, kDriverFeature{12, 4}, kConfigVector{16, 2},
-    kQueueCount{18, 2}, kDeviceStatus{20, 1}, kConfigGeneration{21, 1}, kQueueSelect{22, 2}, kQueueSize{24, 2}, kQueueVector{26, 2}, kQueueEnable{28, 2},
-    kQueueNotifyOffset{30, 2}, kQueueDescriptorsLow{32, 4}, kQueueDescriptorsHigh{36, 4}, kQueueDriverLow{40, 4}, kQueueDriverHigh{44, 4},
-    kQueueDeviceLow{48, 4}, kQueueDeviceHigh{52, 4};
+inline constexpr RegisterAt kDeviceFeatureSelect{0, 4}, kDeviceFeature{4, 4}, kDriverFeatureSelect{8, 4}, kDriverFeature{12, 4},
+    kConfigVector{16, 2}, kQueueCount{18, 2}, kDeviceStatus{20, 1}, kConfigGeneration{21, 1}, kQueueSelect{22, 2}, kQueueSize{24, 2},
+    kQueueVector{26, 2}, kQueueEnable{28, 2}, kQueueNotifyOffset{30, 2}, kQueueDescriptorsLow{32, 4}, kQueueDescriptorsHigh{36, 4},
+    kQueueDriverLow{40, 4}, kQueueDriverHigh{44, 4}, kQueueDeviceLow{48, 4}, kQueueDeviceHigh{52, 4};
 inline constexpr u32 kCommonBytes = 56;
 inline constexpr u16 kNoVector = 0xffff;
 

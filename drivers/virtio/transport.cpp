@@ -122,7 +122,8 @@ Result<void> Transport::set_up_queue(u16 queue, u16 size, const QueueAddresses& 
   if (get(kQueueEnable) != 0) return fail(Error::kIo);
   set(kQueueSize, size);
   set(kQueueVector, vector);
-  if (get(kQueueVector) != vector || get(kQueueSize) != size) return fail(Error::kIo);  // 4.1.5.1.2.1: the device has no room for the vector
+  if (get(kQueueVector) != vector || get(kQueueSize) != size)
+    return fail(Error::kIo);  // 4.1.5.1.2.1: the device has no room for the vector
   set(kQueueDescriptorsLow, low(addresses.descriptors));
   set(kQueueDescriptorsHigh, high(addresses.descriptors));
   set(kQueueDriverLow, low(addresses.driver));

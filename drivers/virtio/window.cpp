@@ -10,7 +10,8 @@ namespace {
 
 class MappedWindow : public RegisterWindow {
  public:
-  MappedWindow(std::shared_ptr<Mapping> mapping, u32 offset, u32 bytes) : mapping_(std::move(mapping)), base_(mapping_->as<>() + offset), bytes_(bytes) {}
+  MappedWindow(std::shared_ptr<Mapping> mapping, u32 offset, u32 bytes)
+      : mapping_(std::move(mapping)), base_(mapping_->as<>() + offset), bytes_(bytes) {}
   u64 bytes() const override { return bytes_; }
   u32 read(u32 offset, u32 width) override {
     switch (width) {
