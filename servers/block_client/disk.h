@@ -3,7 +3,7 @@
 // returns, the device has let go of the memory. The death of the driver is not an error: requests then wait for the next one.
 #pragma once
 
-#include <functional>
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -61,11 +61,17 @@ class Disk {
   Task<void> detach(std::shared_ptr<Attachment> attachment);
 
   // Between the disk from `sector` on and the Memory from `offset` on; `bytes` is a multiple of 512, of any size. Errors as QueueCompletion says.
-  Task<Result<void>> read(const Attachment& memory, u64 offset, u64 sector, u64 bytes) { return transfer(DiskOperation::kRead, memory, offset, sector, bytes); }
-  Task<Result<void>> write(const Attachment& memory, u64 offset, u64 sector, u64 bytes) { return transfer(DiskOperation::kWrite, memory, offset, sector, bytes); }
+  Task<Result<void>> read(const Attachment& memory, u64 offset, u64 sector, u64 bytes) {
+    return transfer(DiskOperation::kRead, memory, offset, sector, bytes);
+  }
+  Task<Result<void>> write(const Attachment& memory, u64 offset, u64 sector, u64 bytes) {
+    return transfer(DiskOperation::kWrite, memory, offset, sector, bytes);
+  }
   // Everything that was written before is on the medium.
   Task<Result<void>> flush() { return request({.operation = DiskOperation::kFlush}, nullptr); }
-  Task<Result<void>> discard(u64 sector, u64 bytes) { return request({.sector = sector, .bytes = bytes, .operation = DiskOperation::kDiscard}, nullptr); }
+  Task<Result<void>> discard(u64 sector, u64 bytes) {
+    return request({.sector = sector, .bytes = bytes, .operation = DiskOperation::kDiscard}, nullptr);
+  }
   Task<Result<void>> write_zeroes(u64 sector, u64 bytes) {
     return request({.sector = sector, .bytes = bytes, .operation = DiskOperation::kWriteZeroes}, nullptr);
   }
@@ -84,17 +90,16 @@ class Disk {
   struct Queue;
   class Reader;
 
-  explicit Disk(Connector& connector) : connector_(connector) {}
+  explicit Disk(Connector& connector);
   Task<Result<void>> transfer(DiskOperation operation, const Attachment& memory, u64 offset, u64 sector, u64 bytes);
   Task<Result<void>> request(QueueRequest request, const Attachment* memory);
 
   Task<Result<Client<BlockProtocol>>> connect_to(u32 instance);
   Task<Result<void>> set_up();
-  Task<Result<void>> attach_all();
   Task<Result<void>> attach_one(Attachment& attachment);
-  Task<void> serve_connection();
+  Task<bool> serve_connection();
+  static Task<void> reap(Queue& queue, Scope& connection, std::atomic<bool>& nonsense);
   Task<void> watch(Scope& connection);
-  void give_up();
 
   Connector& connector_;
   u32 instance_ = 0;
@@ -107,7 +112,7 @@ class Disk {
   std::vector<std::shared_ptr<Attachment>> attachments_;
 };
 
-// "vda1" is partition 1 of "vda": {"vda", 1}; {"vda", 0} is the whole disk.
+// "vda1" and "/dev/vda1" are partition 1 of "vda": {"vda", 1}; {"vda", 0} is the whole disk. An empty name: not one of a disk.
 struct DiskName {
   std::string disk;
   u32 partition = 0;

@@ -52,7 +52,8 @@ Task<Result<void>> read_logical(SectorReader& disk, u64 disk_sectors, u64 extend
     if (!entries) break;
     const MbrEntry& data = (*entries)[0];
     const MbrEntry& next = (*entries)[1];
-    if (data.type != 0 && inside(table + data.sector, data.sectors, disk_sectors)) found.push_back({number, table + data.sector, data.sectors});
+    if (data.type != 0 && inside(table + data.sector, data.sectors, disk_sectors))
+      found.push_back({number, table + data.sector, data.sectors});
     if (!is_extended(next.type) || next.sector == 0) break;
     const u64 following = extended + next.sector;
     if (following <= table) break;  // only forwards: no circles
@@ -92,8 +93,8 @@ std::optional<GptHeader> parse_gpt_header(std::span<std::byte> block, u64 where,
   if (crc32(block.first(bytes)) != crc) return std::nullopt;
   const GptHeader header{number_at<u64>(block, 72), number_at<u64>(block, 40), number_at<u64>(block, 48),
                          number_at<u32>(block, 80), number_at<u32>(block, 84), number_at<u32>(block, 88)};
-  const bool sane = header.entry_count != 0 && header.entry_count <= 4096 && header.entry_bytes >= kEntryBytesMin && header.entry_bytes <= 4096 &&
-                    header.entries_block < blocks;
+  const bool sane = header.entry_count != 0 && header.entry_count <= 4096 && header.entry_bytes >= kEntryBytesMin &&
+                    header.entry_bytes <= 4096 && header.entries_block < blocks;
   return sane ? std::optional(header) : std::nullopt;
 }
 

@@ -14,7 +14,7 @@
 namespace hati::block {
 
 struct Partition {
-  u32 number;           // from 1: vda1; logical partitions of an MBR from 5
+  u32 number;  // from 1: vda1; logical partitions of an MBR from 5
   u64 sector, sectors;  // units of 512 bytes
 };
 
