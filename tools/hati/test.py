@@ -31,6 +31,7 @@ def suites(everything: bool) -> list[Suite]:
         HostSuite("asan", "unit tests on the host, AddressSanitizer and UndefinedBehaviorSanitizer"),
         HostSuite("tsan", "unit tests on the host, ThreadSanitizer"),
         PythonSuite("native", "kernel, runtime and init, without the Linux server", tests / "native", "hati"),
+        PythonSuite("block", "the driver for virtio disks, killed under load too", tests / "block", "hati"),
         GuestSuite("linux", 2, again=everything),
         GuestSuite("hati", 1, "hati.linux=attached"),
         GuestSuite("hati", 2, "hati.linux=attached"),
