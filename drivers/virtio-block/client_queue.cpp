@@ -109,11 +109,14 @@ void ClientQueue::finish(Slot& slot, i32 error) {
     (void)completed_.signal();
 }
 
-Task<void> ClientQueue::run(std::shared_ptr<AttachedTable> attached) {
-  const auto self = shared_from_this();
+Task<void> ClientQueue::serve(std::shared_ptr<ClientQueue> queue, std::shared_ptr<AttachedTable> attached) {
+  co_await queue->run(*attached);  // the coroutine's own references: it may start after everybody else has let go
+}
+
+Task<void> ClientQueue::run(AttachedTable& attached) {
   for (;;) {
     Result<bool> more = has_next();
-    for (; more && *more; more = has_next()) co_await start(next(), *attached);
+    for (; more && *more; more = has_next()) co_await start(next(), attached);
     disk_.kick(lane_);
     if (!more) {
       log_warning("a client's queue makes no sense any more and is closed");

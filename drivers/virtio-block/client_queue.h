@@ -34,7 +34,7 @@ class ClientQueue : public std::enable_shared_from_this<ClientQueue> {
 
   // Carries requests to the disk until cancelled or until the client breaks the rules. On the lane's worker. Requests in flight go on
   // afterwards and keep the queue alive; nobody hears of their end.
-  Task<void> run(std::shared_ptr<AttachedTable> attached);
+  static Task<void> serve(std::shared_ptr<ClientQueue> queue, std::shared_ptr<AttachedTable> attached);
 
  private:
   struct Slot : Job {
@@ -46,6 +46,7 @@ class ClientQueue : public std::enable_shared_from_this<ClientQueue> {
 
   ClientQueue(Disk& disk, virtio::Pins& pins, u32 entries, u32 lane)
       : disk_(disk), pins_(pins), layout_{entries}, lane_(lane), slots_(entries) {}
+  Task<void> run(AttachedTable& attached);
   // Whether there is a request that may be started. kBadData: the client's indices are impossible.
   Result<bool> has_next();
   block::QueueRequest next();

@@ -65,7 +65,7 @@ Task<Result<block::CreateQueueReply>> Session::on(block::CreateQueueRequest requ
   auto ends = CO_TRY(queue->ends());
   ++queues_;
   Worker& worker = Runtime::worker(lane % Runtime::worker_count());
-  queues_scope_->start_on(worker, queue->run(shared_from_this()));
+  queues_scope_->start_on(worker, ClientQueue::serve(queue, shared_from_this()));
   context.out.handles.push_back(std::move(ends.memory));
   context.out.handles.push_back(std::move(ends.submitted));
   context.out.handles.push_back(std::move(ends.completed));
