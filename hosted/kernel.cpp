@@ -191,7 +191,9 @@ Result<u64> space_map(const MapRequest& request) {
 }
 
 Result<void> space_unmap(u64 address) {
-  if (kernel().mappings.erase(address) == 0) return fail(Error::kInvalidArgument);
+  const auto found = kernel().mappings.find(address);
+  if (found == kernel().mappings.end()) return fail(Error::kInvalidArgument);
+  kernel().mappings.erase(found);
   return {};
 }
 

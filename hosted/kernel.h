@@ -143,7 +143,7 @@ struct ChannelEnd : Object {
 struct Kernel {
   std::mutex mutex;
   std::unordered_map<Handle, Entry> table;
-  std::map<u64, std::pair<std::shared_ptr<MemoryObject>, u64>> mappings;  // by address
+  std::multimap<u64, std::pair<std::shared_ptr<MemoryObject>, u64>> mappings;  // by address, which is the same however often an object is mapped
   std::vector<std::weak_ptr<InterruptObject>> interrupts;
   struct Device {
     u16 first;

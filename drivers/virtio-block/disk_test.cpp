@@ -118,6 +118,8 @@ struct Rig : block::Connector {
   Task<Result<Channel>> connect(u32 instance) override {
     if (instance != 0) co_return fail(Error::kNotFound);
     co_await drop_session();
+    // A driver that comes after another has reset the device: nothing of the other's is under way then.
+    while (!model.waiting.empty() || !model.all_taken()) (void)co_await sleep_for(1000);
     auto [ours, theirs] = CO_TRY(Channel::create());
     last_session = std::make_unique<Scope>();
     last_session->start(Session::serve_client(disk, pins, "vda", std::move(ours)));
@@ -255,7 +257,7 @@ TEST(Disk, FlushDiscardZeroes) { check(other_operations); }
 Task<void> cacheless(block::Disk& disk, Rig& rig) {
   EXPECT_TRUE(co_await disk.flush());
   EXPECT_EQ(rig.model.requests, 0u);
-  EXPECT_EQ((co_await disk.discard(0, 512)).error(), Error::kNotSupported);
+  EXPECT_EQ((co_await disk.discard(0, 512)).error(), Error::kAccess);
   auto buffer = co_await make_buffer(disk, 4096);
   EXPECT_EQ((co_await disk.write(*buffer->attachment, 0, 0, 512)).error(), Error::kAccess);
   EXPECT_EQ((co_await disk.read(*buffer->attachment, 4096, 0, 512)).error(), Error::kInvalidArgument);

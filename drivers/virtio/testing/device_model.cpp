@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "drivers/virtio/testing/device_model.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 
@@ -142,6 +143,10 @@ std::optional<DeviceModel::Request> DeviceModel::take(u16 number) {
   return request;
 }
 
+bool DeviceModel::all_taken() {
+  return std::ranges::all_of(queues, [](Queue& queue) { return queue.enabled == 0 || load(queue.at(queue.driver) + 2) == queue.seen; });
+}
+
 bool DeviceModel::complete(u16 number, u32 id, u32 bytes) {
   Queue& queue = queues[number];
   const u64 used = queue.at(queue.device);
@@ -149,6 +154,8 @@ bool DeviceModel::complete(u16 number, u32 id, u32 bytes) {
   *reinterpret_cast<UsedElement*>(used + 4 + slot_of(index, queue.size) * 8) = {id, bytes};
   set_used_index(number, static_cast<u16>(index + 1));
   std::atomic_thread_fence(std::memory_order_seq_cst);
+  if ((driver_features & features & kFeatureVersion1) != 0 && (driver_features & kFeatureEventIndex) == 0)
+    return (load(queue.at(queue.driver)) & kAvailableNoInterrupt) == 0;
   return load(queue.at(queue.driver) + 4 + u64{queue.size} * 2) == index;
 }
 

@@ -51,6 +51,8 @@ class DeviceModel : public Bars {
 
   // The device's side of a queue.
   std::optional<Request> take(u16 queue);
+  // Everything that the driver made available was taken.
+  bool all_taken();
   // Says that a request is done. Whether the driver wants an interrupt for it.
   bool complete(u16 queue, u32 id, u32 bytes);
   void set_used_index(u16 queue, u16 index);
