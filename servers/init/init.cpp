@@ -60,8 +60,10 @@ void Init::add_drivers(const std::vector<DriverSpec>& drivers) {
   ecam_ = std::make_unique<pci::Ecam>(resource_.get(), windows);
   std::vector<u32> instances(drivers.size());
   for (const pci::Function& function : pci::find_functions(*ecam_, windows)) {
-    const auto driver = std::ranges::find_if(
-        drivers, [&](const DriverSpec& d) { return std::ranges::any_of(d.matches, [&](auto& m) { return m.fits(function); }); });
+    const auto fits = [&](const DriverSpec& d) {
+      return std::ranges::any_of(d.matches, [&](const pci::Match& match) { return match.fits(function); });
+    };
+    const auto driver = std::ranges::find_if(drivers, fits);
     log_debug("pci {}: {:04x}:{:04x} class {:06x}{}", pci::to_text(function.address), function.vendor, function.device, function.class_code,
               driver == drivers.end() ? ", no driver" : "");
     if (driver == drivers.end()) continue;

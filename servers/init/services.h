@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Who offers what. Several servers may offer one service: instances, in the order of their declaration. A service's "listen" channel exists before its server runs, so clients can be connected in any order; when the server restarts,
-// the channel is a new one.
+// Who offers what. Several servers may offer one service: instances, in the order of their declaration. A service's "listen" channel exists before
+// its server runs, so clients can be connected in any order; when the server restarts, the channel is a new one.
 #pragma once
 
 #include <map>
