@@ -15,7 +15,7 @@ struct PowerRequest {
   u32 code;
 };
 
-// A new connection to a service that the manifest lists under `connect` for this server; reply handle 0: the channel. Blocks while the
+// A new connection to a service that the manifest lists under `connect` or `may_connect` for this server; reply handle 0: the channel. Blocks while the
 // service restarts. A server that dies meanwhile takes the new connection with it: calls on it end with kPeerClosed, then connect again.
 // kNoRight: not listed. kNotFound: nobody offers it (any more).
 struct ConnectRequest {

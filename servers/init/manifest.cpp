@@ -120,10 +120,13 @@ void read_server_keys(Reader& reader, ServerSpec& spec, std::string& error) {
   reader.texts("handles", spec.handles);
   reader.texts("offers", spec.offers);
   reader.texts("connect", spec.connect);
+  reader.texts("may_connect", spec.may_connect);
   reader.texts("may_end", spec.may_end);
   reader.choice<u32>("priority", spec.priority, {{"fair", kPriorityFair}, {"server", kPriorityServer}, {"driver", kPriorityDriver}});
   reader.choice<Placement>("placement", spec.placement,
                            {{"separate", Placement::kSeparate}, {"attached", Placement::kAttached}, {"auto", Placement::kAuto}});
+  reader.choice<Start>("start", spec.start, {{"boot", Start::kAtBoot}, {"on-demand", Start::kOnDemand}});
+  if (spec.start == Start::kOnDemand && spec.offers.size() != 1) reader.complain("start", "on-demand needs one service in offers");
   reader.choice<Restart>("restart", spec.restart, {{"never", Restart::kNever}, {"always", Restart::kAlways}});
   u32 state_bytes = 0;
   reader.number("state_bytes", state_bytes, 0, kStateMax);

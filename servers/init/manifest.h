@@ -16,6 +16,7 @@ namespace hati::init {
 
 enum class Placement { kSeparate, kAttached, kAuto };
 enum class Restart { kNever, kAlways };
+enum class Start { kAtBoot, kOnDemand };
 
 struct PortSpec {
   u16 first;
@@ -40,8 +41,10 @@ struct ServerSpec {
   u32 priority = kPriorityServer;
   Placement placement = Placement::kSeparate;
   Restart restart = Restart::kNever;
+  Start start = Start::kAtBoot;  // on demand: when somebody connects to the one service that it offers
   u32 memory_percent = 25;  // of all memory, that the kernel may use for it: objects, tables, messages, pages of Memory objects
   u32 objects = 65536;  // kernel objects
+  std::vector<std::string> may_connect;  // services that it is connected to only when it asks
   std::vector<std::string> may_end;  // servers that it may end by system::EndServerRequest
   bool power = false;  // may switch the system off
   bool essential = false;  // when it ends, so does the system

@@ -26,7 +26,7 @@ Result<void> Server::prepare(std::span<const std::byte> boot_image) {
   const auto entry = TRY(cpio_find(archive, spec_.path));
   symbols_ = SymbolTable(TRY(ElfImage::parse(entry.data)));
   image_ = std::as_bytes(entry.data);
-  if (spec_.restart == Restart::kAlways) {
+  if (spec_.restart == Restart::kAlways || spec_.start == Start::kOnDemand) {
     kept_image_.assign(image_.begin(), image_.end());
     image_ = kept_image_;
   } else {
@@ -169,7 +169,7 @@ bool Server::may_restart() {
 }
 
 Task<void> Server::run() {
-  bool again = true;
+  bool again = spec_.start == Start::kAtBoot || co_await init_.services().wait_wanted(offers_.front());
   while (again) {
     const auto ended = co_await run_once();
     if (!ended) log_error("{} cannot be run: {}", spec_.name, error_name(ended.error()));
@@ -197,7 +197,8 @@ Task<Result<EmptyReply>> Server::on(system::PowerRequest request, CallContext&) 
 
 Task<Result<EmptyReply>> Server::on(system::ConnectRequest request, CallContext& context) {
   const std::string service(request.service, strnlen(request.service, sizeof(request.service)));
-  if (std::ranges::find(spec_.connect, service) == spec_.connect.end()) co_return fail(Error::kNoRight);
+  const auto lists = [&](const std::vector<std::string>& names) { return std::ranges::find(names, service) != names.end(); };
+  if (!lists(spec_.connect) && !lists(spec_.may_connect)) co_return fail(Error::kNoRight);
   context.out.handles.push_back(CO_TRY(co_await init_.services().connect({service, request.instance}, spec_.name)));
   co_return EmptyReply{};
 }

@@ -41,6 +41,7 @@ Task<Result<Channel>> Services::connect(Offer wanted, std::string client) {
   const auto found = services_.find(wanted.service);
   if (found == services_.end() || wanted.instance >= found->second.size()) co_return fail(Error::kNotFound);
   Instance& service = at(wanted);  // never erased
+  service.wanted.set();
   for (;;) {
     CO_TRY(co_await service.changed.wait());
     if (service.gone) co_return fail(Error::kNotFound);

@@ -30,12 +30,15 @@ class Services {
   void close(std::span<const Offer> offers, bool for_good);
   // The client's end of a new connection. Blocks while the server restarts. kNotFound.
   Task<Result<Channel>> connect(Offer wanted, std::string client);
+  // Until somebody wants to connect. kCancelled.
+  Task<Result<void>> wait_wanted(const Offer& offer) { return at(offer).wanted.wait(); }
 
  private:
   struct Instance {
     std::shared_ptr<Channel> listen;
     bool gone = false;
     async::Event changed;
+    async::Event wanted;
   };
   Instance& at(const Offer& offer) { return *services_.at(offer.service)[offer.instance]; }
 

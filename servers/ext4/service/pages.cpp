@@ -3,10 +3,15 @@
 
 namespace hati::ext4 {
 
-std::shared_ptr<FilePages> Pages::find(u32 node) {
+std::shared_ptr<Pages::File> Pages::find_file(u32 node) {
   SpinGuard guard(lock_);
   auto found = files_.find(node);
   return found == files_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<FilePages> Pages::find(u32 node) {
+  const auto file = find_file(node);
+  return file ? file->pages : nullptr;
 }
 
 Async<std::shared_ptr<FilePages>> Pages::open(u32 node) {
@@ -15,13 +20,15 @@ Async<std::shared_ptr<FilePages>> Pages::open(u32 node) {
   if ((attributes.mode & kTypeMask) != kRegular) co_return failed(Errno::kInvalid);
   auto made = store_.create(page_ceil(attributes.size), node);
   if (!made) co_return failed(to_errno(made.error()));
+  const auto file = std::make_shared<File>();
+  file->pages = *std::move(made);
   SpinGuard guard(lock_);
   // Another call may have been quicker: then its pages are the file's.
-  co_return files_.try_emplace(node, std::shared_ptr<FilePages>(*std::move(made))).first->second;
+  co_return files_.try_emplace(node, file).first->second->pages;
 }
 
 void Pages::close(u32 node) {
-  std::shared_ptr<FilePages> last;  // goes without the lock
+  std::shared_ptr<File> last;  // goes without the lock
   SpinGuard guard(lock_);
   auto found = files_.find(node);
   if (found == files_.end()) return;
@@ -30,8 +37,10 @@ void Pages::close(u32 node) {
 }
 
 Async<void> Pages::write_back(u32 node, u64 from, u64 to) {
-  const std::shared_ptr<FilePages> pages = find(node);
-  if (!pages) co_return Outcome<void>{};
+  const std::shared_ptr<File> file = find_file(node);
+  if (!file) co_return Outcome<void>{};
+  const auto writing = co_await file->writing.lock();
+  const std::shared_ptr<FilePages>& pages = file->pages;
   Outcome<void> worst;
   while (from < to) {
     const auto taken = pages->take_dirty(from);
@@ -50,7 +59,7 @@ Async<void> Pages::write_back_all() {
   std::vector<u32> nodes;
   {
     SpinGuard guard(lock_);
-    for (const auto& [node, pages] : files_) nodes.push_back(node);
+    for (const auto& [node, file] : files_) nodes.push_back(node);
   }
   Outcome<void> worst;
   for (const u32 node : nodes) {

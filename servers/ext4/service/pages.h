@@ -5,6 +5,7 @@
 
 #include <unordered_map>
 
+#include "runtime/async/mutex.h"
 #include "runtime/scope.h"
 #include "servers/ext4/names/file_system.h"
 
@@ -51,7 +52,8 @@ class Pages {
   Async<std::shared_ptr<FilePages>> open(u32 node);
   std::shared_ptr<FilePages> find(u32 node);
   void close(u32 node);
-  // Writes what is dirty in [from, to) to the disk's blocks. kIo, kNoSpace: the pages stay dirty.
+  // Writes what is dirty in [from, to) to the disk's blocks; what another call is writing is written, too, when it returns. kIo, kNoSpace:
+  // the pages stay dirty.
   Async<void> write_back(u32 node, u64 from, u64 to);
   Async<void> write_back_all();
   // Answers requests until cancelled.
@@ -61,10 +63,16 @@ class Pages {
   Task<void> answer(PageRequest request);
   Async<void> fill(u32 node, std::shared_ptr<FilePages> pages, u64 offset, u64 bytes);
 
+  struct File {
+    std::shared_ptr<FilePages> pages;
+    async::Mutex writing;  // one write-back of a file at a time
+  };
+  std::shared_ptr<File> find_file(u32 node);
+
   FileSystem& fs_;
   PageStore& store_;
   SpinLock lock_;
-  std::unordered_map<u32, std::shared_ptr<FilePages>> files_ HATI_GUARDED_BY(lock_);
+  std::unordered_map<u32, std::shared_ptr<File>> files_ HATI_GUARDED_BY(lock_);
 };
 
 }  // namespace hati::ext4
