@@ -21,6 +21,8 @@ struct Load {
   Guarded<int> lock{0};
   std::atomic<u64> done{0};
   std::atomic<bool> over{false};
+  u32 kills_min = 0;  // it goes on until the driver has been killed so often
+  std::atomic<u32> kills{0};
 
   void complain(std::string what) {
     lock.with([&](int&) {
@@ -33,7 +35,7 @@ Task<Result<void>> churn(Load& load, u32 number, Buffer& buffer) {
   std::mt19937_64 random(number + 1);
   std::array<u64, kPieces> versions{};
   const u64 region = kRegionSector + number * kRegionSectors;
-  for (u32 round = 0; round < load.rounds; ++round) {
+  for (u32 round = 0; round < load.rounds || load.kills.load() < load.kills_min; ++round) {
     const u64 piece = round < kPieces ? round : random() % kPieces;
     const u64 sector = region + piece * kPieceSectors, offset = piece % 2 * kPieceBytes;
     const auto data = buffer.bytes().subspan(offset, kPieceBytes);
@@ -83,29 +85,27 @@ Task<Verdict> parallel(Fixture& f) {
   co_return load.trouble;
 }
 
-Task<void> kill_repeatedly(Fixture& f, Load& load, u32& kills) {
+Task<void> kill_repeatedly(Fixture& f, Load& load) {
   constexpr u64 kPauseNs = 300 * kNsPerMs;
   constexpr u32 kKillsMax = 12;
-  while (!load.over.load() && kills < kKillsMax) {
+  while (!load.over.load() && load.kills.load() < kKillsMax) {
     (void)co_await sleep_for(kPauseNs);
     if (load.over.load()) break;
     const auto ended = co_await f.init.call(system::EndServerRequest{.name = "virtio-block"});
     if (ended)
-      ++kills;
+      ++load.kills;
     else if (ended.error() != Error::kNotFound)
       load.complain(std::string("cannot kill the driver: ") + error_name(ended.error()));
   }
 }
 
 Task<Verdict> driver_dies(Fixture& f) {
-  Load load{.disk = f.scratch, .rounds = 400};
-  u32 kills = 0;
+  Load load{.disk = f.scratch, .rounds = 400, .kills_min = 3};
   Scope scope;
-  scope.start(kill_repeatedly(f, load, kills));
+  scope.start(kill_repeatedly(f, load));
   co_await churn_all(load);
   co_await scope.join();
-  log_info("the driver was killed {} times during {} rounds", kills, load.done.load());
-  EXPECT(kills >= 3);
+  log_info("the driver was killed {} times during {} rounds", load.kills.load(), load.done.load());
   EXPECT(co_await f.scratch.flush());
   co_return load.trouble;
 }
