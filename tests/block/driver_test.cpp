@@ -51,7 +51,7 @@ class DiskModel : public DeviceModel {
     config.resize(sizeof(c));
     std::memcpy(config.data(), &c, sizeof(c));
     on_reset = [this] { waiting.clear(); };
-    on_notify = [this](u16) {};
+    on_notify = [](u16) {};
   }
   // Does some of what was asked for, in any order.
   void work() {
