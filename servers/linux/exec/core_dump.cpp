@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "runtime/log.h"
+#include "servers/linux/core/namespaces.h"
 #include "servers/linux/exec/core_image.h"
 #include "servers/linux/file/io.h"
 #include "servers/linux/ptrace/ptrace.h"

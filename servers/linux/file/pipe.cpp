@@ -198,7 +198,8 @@ u32 Pipe::writer_opens() const {
   return writer_opens_;
 }
 
-PipeFile::PipeFile(Ref<Pipe> pipe, u32 flags) : File(flags), pipe_(std::move(pipe)), writers_seen_(pipe_->writers() > 0 ? ~0u : pipe_->writer_opens()) {
+PipeFile::PipeFile(Ref<Pipe> pipe, u32 flags)
+    : File(flags), pipe_(std::move(pipe)), writers_seen_(pipe_->writers() > 0 ? ~0u : pipe_->writer_opens()) {
   pipe_->open_end(readable(), writable());
 }
 
@@ -241,12 +242,16 @@ PipeEnds make_pipe(u32 flags) {
 
 namespace {
 
-Ref<File> fifo_file(Pipe& pipe, u32 flags) { return Ref<File>::adopt(std::make_unique<PipeFile>(Ref<Pipe>(pipe), flags & ~kOpenCreate).release()); }
+Ref<File> fifo_file(Pipe& pipe, u32 flags) {
+  return Ref<File>::adopt(std::make_unique<PipeFile>(Ref<Pipe>(pipe), flags & ~kOpenCreate).release());
+}
 
 }  // namespace
 
 SysResult<Ref<File>> open_fifo_now(Inode& inode, u32 flags) {
   const Ref<Pipe> pipe = inode.fifo();
+  // A pipe without a name, reached through /proc/PID/fd, has had its other end.
+  if (std::string_view(inode.file_system().type_name()) == "pipefs") return fifo_file(*pipe, flags);
   switch (flags & kOpenAccessMode) {
     case kOpenReadWrite: return fifo_file(*pipe, flags);
     case kOpenReadOnly:
