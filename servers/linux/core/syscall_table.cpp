@@ -4,6 +4,7 @@
 #include "servers/linux/core/syscall.h"
 #include "servers/linux/exec/exec.h"
 #include "servers/linux/futex/futex.h"
+#include "servers/linux/ipc/calls.h"
 #include "servers/linux/memory/calls.h"
 #include "servers/linux/process/calls.h"
 #include "servers/linux/ptrace/calls.h"
@@ -18,6 +19,7 @@ consteval std::array<SyscallEntry, kSyscallLimit> make_table() {
 #define HATI_SYSCALL(number, name, handler) table[number] = syscall_entry<&handler>(#name);
 #define HATI_SYSCALL_FAST(number, name, fast, slow) table[number] = syscall_entry_both<&fast, &slow>(#name);
 #include "servers/linux/core/calls_file.def"
+#include "servers/linux/core/calls_ipc.def"
 #include "servers/linux/core/calls_process.def"
 #undef HATI_SYSCALL
 #undef HATI_SYSCALL_FAST

@@ -4,9 +4,11 @@
 #include "servers/linux/core/thread.h"
 
 #include "runtime/log.h"
+#include "servers/linux/core/namespaces.h"
 #include "servers/linux/core/syscall.h"
 #include "servers/linux/core/trace.h"
 #include "servers/linux/file/fd_table.h"
+#include "servers/linux/ipc/sem.h"
 #include "servers/linux/process/exit.h"
 #include "servers/linux/process/process.h"
 #include "servers/linux/ptrace/ptrace.h"
@@ -152,6 +154,16 @@ Ref<const Credentials> Thread::credentials() const {
 void Thread::set_credentials(Ref<const Credentials> credentials) {
   SpinGuard guard(lock_);
   std::swap(credentials_, credentials);
+}
+
+Ref<const Namespaces> Thread::get_namespaces() const {
+  SpinGuard guard(lock_);
+  return namespaces_;
+}
+
+void Thread::set_namespaces(Ref<const Namespaces> namespaces) {
+  SpinGuard guard(lock_);
+  std::swap(namespaces_, namespaces);
 }
 
 Ref<Mm> Thread::get_mm() const {

@@ -23,6 +23,8 @@ namespace hati::linux {
 
 class FdTable;
 class FsContext;
+class Namespaces;
+class SemaphoreUndo;
 class VforkCompletion;
 class Process;
 class World;
@@ -71,6 +73,10 @@ class Thread : public RefCounted<Thread> {
   Ref<const Credentials> credentials() const HATI_EXCLUDES(lock_);
   void set_credentials(Ref<const Credentials> credentials) HATI_EXCLUDES(lock_);
   bool capable(Capability capability) const { return cred().capable(capability); }
+  // As for credentials.
+  const Namespaces& namespaces() const HATI_NO_THREAD_SAFETY_ANALYSIS { return *namespaces_; }
+  Ref<const Namespaces> get_namespaces() const HATI_EXCLUDES(lock_);
+  void set_namespaces(Ref<const Namespaces> namespaces) HATI_EXCLUDES(lock_);
   SpinLock& lock() const HATI_RETURN_CAPABILITY(lock_) { return lock_; }
 
   // From any worker: makes the thread look at its work bits, wherever it is (in the program, asleep, in a handler).
@@ -101,6 +107,7 @@ class Thread : public RefCounted<Thread> {
   RestartableSequences sequences;
   i32 parent_death_signal = 0;
   u64 timer_slack_ns = 50'000;
+  Ref<SemaphoreUndo> semaphore_undo;  // made on first use, shared as CLONE_SYSVSEM says
   Ref<VforkCompletion> vfork;  // the parent waits in vfork(2) for this thread's exec or end
 
   std::string comm() const HATI_EXCLUDES(lock_);
@@ -166,6 +173,7 @@ class Thread : public RefCounted<Thread> {
 
   mutable SpinLock lock_;
   Ref<const Credentials> credentials_ HATI_GUARDED_BY(lock_);
+  Ref<const Namespaces> namespaces_ HATI_GUARDED_BY(lock_);
   std::string comm_ HATI_GUARDED_BY(lock_);
   Waiter* sleeping_in_ HATI_GUARDED_BY(lock_) = nullptr;  // set_work() must notify
   bool gone_ HATI_GUARDED_BY(lock_) = false;

@@ -17,21 +17,6 @@ World& World::get() { return *the_world; }
 
 World::World() : wall_offset_(wall_offset_ns()) { the_world = this; }
 
-UtsNames World::uts() const {
-  SpinGuard guard(lock_);
-  return uts_;
-}
-
-void World::set_node(std::string name) {
-  SpinGuard guard(lock_);
-  uts_.node = std::move(name);
-}
-
-void World::set_domain(std::string name) {
-  SpinGuard guard(lock_);
-  uts_.domain = std::move(name);
-}
-
 void World::set_wall_offset(i64 offset_ns) {
   wall_offset_.store(offset_ns, std::memory_order_relaxed);
   publish_wall_offset(offset_ns);

@@ -21,11 +21,6 @@ class Process;
 class Thread;
 class Vfs;  // vfs/: mounts, device registry, file systems; made by vfs_start()
 
-// uname(2).
-struct UtsNames {
-  std::string node = "(none)", domain = "(none)";
-};
-
 class World {
  public:
   static World& get();  // the only one
@@ -46,10 +41,6 @@ class World {
   Ref<Process> init;  // PID 1
   Vfs* vfs = nullptr;  // owned by vfs/
 
-  UtsNames uts() const HATI_EXCLUDES(lock_);
-  void set_node(std::string name) HATI_EXCLUDES(lock_);
-  void set_domain(std::string name) HATI_EXCLUDES(lock_);
-
   // ns since 1970 = now_ns() + wall_offset(). Set by clock_settime(2).
   i64 wall_offset() const { return wall_offset_.load(std::memory_order_relaxed); }
   void set_wall_offset(i64 offset_ns);
@@ -63,8 +54,6 @@ class World {
  private:
   ProcessTable processes_;
   Scope scope_;
-  mutable SpinLock lock_;
-  UtsNames uts_ HATI_GUARDED_BY(lock_);
   std::atomic<i64> wall_offset_{0};
   WaitQueue wall_changed_;
 };

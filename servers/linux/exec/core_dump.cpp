@@ -24,7 +24,7 @@ CoreFacts facts_of(Thread& thread, i32 signal) {
   CoreFacts facts{.pid = thread.process().pid, .tid = thread.tid(), .uid = thread.cred().uid, .gid = thread.cred().gid, .signal = signal};
   facts.time_s = realtime_ns() / 1'000'000'000;
   facts.limit = thread.process().limit(kLimitCore);
-  facts.host = thread.world().uts().node;
+  facts.host = uts_of(thread).names().node;
   facts.comm = thread.comm();
   const Ref<File> executable = thread.mm().executable;
   facts.exe = executable ? file_text(*executable, thread.fs().root()) : thread.comm() + " (path unknown)";

@@ -25,16 +25,43 @@ struct Path;
 
 // Poll bits: values of poll(2) and epoll(7).
 enum PollBits : u32 {
-  kPollIn = 0x001, kPollPri = 0x002, kPollOut = 0x004, kPollErr = 0x008, kPollHup = 0x010, kPollNval = 0x020,
-  kPollRdNorm = 0x040, kPollRdBand = 0x080, kPollWrNorm = 0x100, kPollWrBand = 0x200, kPollMsg = 0x400, kPollRdHup = 0x2000,
+  kPollIn = 0x001,
+  kPollPri = 0x002,
+  kPollOut = 0x004,
+  kPollErr = 0x008,
+  kPollHup = 0x010,
+  kPollNval = 0x020,
+  kPollRdNorm = 0x040,
+  kPollRdBand = 0x080,
+  kPollWrNorm = 0x100,
+  kPollWrBand = 0x200,
+  kPollMsg = 0x400,
+  kPollRdHup = 0x2000,
 };
 
 // open(2) flags of x86-64.
 enum OpenFlags : u32 {
-  kOpenReadOnly = 0, kOpenWriteOnly = 1, kOpenReadWrite = 2, kOpenAccessMode = 3, kOpenCreate = 0100, kOpenExclusive = 0200, kOpenNoCtty = 0400,
-  kOpenTruncate = 01000, kOpenAppend = 02000, kOpenNonBlock = 04000, kOpenDataSync = 010000, kOpenAsync = 020000, kOpenDirect = 040000,
-  kOpenLargeFile = 0100000, kOpenDirectory = 0200000, kOpenNoFollow = 0400000, kOpenNoAccessTime = 01000000, kOpenCloseOnExec = 02000000,
-  kOpenSync = 04010000, kOpenPath = 010000000, kOpenTemporary = 020200000,
+  kOpenReadOnly = 0,
+  kOpenWriteOnly = 1,
+  kOpenReadWrite = 2,
+  kOpenAccessMode = 3,
+  kOpenCreate = 0100,
+  kOpenExclusive = 0200,
+  kOpenNoCtty = 0400,
+  kOpenTruncate = 01000,
+  kOpenAppend = 02000,
+  kOpenNonBlock = 04000,
+  kOpenDataSync = 010000,
+  kOpenAsync = 020000,
+  kOpenDirect = 040000,
+  kOpenLargeFile = 0100000,
+  kOpenDirectory = 0200000,
+  kOpenNoFollow = 0400000,
+  kOpenNoAccessTime = 01000000,
+  kOpenCloseOnExec = 02000000,
+  kOpenSync = 04010000,
+  kOpenPath = 010000000,
+  kOpenTemporary = 020200000,
 };
 
 // One step of getdents64: emit() returns false when the caller's buffer is full; the entry is then offered again by the next call.
@@ -50,7 +77,7 @@ class DirectoryEmitter {
 // What mmap(2) of a file maps.
 struct MappableMemory {
   Handle memory = kNoHandle;  // borrowed: valid while the file is referenced
-  u64 offset = 0;             // add to the file offset
+  u64 offset = 0;  // add to the file offset
 };
 
 // RWF_* of preadv2(2).
@@ -58,15 +85,15 @@ enum ReadWriteFlags : u32 { kRwHighPriority = 1, kRwDataSync = 2, kRwSync = 4, k
 
 // Arguments common to all I/O operations.
 struct IoContext {
-  Thread* thread;         // null: the server itself
-  u32 flags = 0;          // ReadWriteFlags
+  Thread* thread;  // null: the server itself
+  u32 flags = 0;  // ReadWriteFlags
   bool nonblock = false;  // the effective O_NONBLOCK
-  bool retry = false;     // not the first attempt of this call: it has waited
-  bool whole = false;     // all that the call must move at least, or kAGAIN and nothing (set by the path that cannot remember a part)
+  bool retry = false;  // not the first attempt of this call: it has waited
+  bool whole = false;  // all that the call must move at least, or kAGAIN and nothing (set by the path that cannot remember a part)
   // Set by a file that answers kAGAIN: how long to wait before asking again with timed_out set (VTIME, SO_RCVTIMEO).
   u64 deadline = kNever;
   bool timed_out = false;
-  usize done = 0;         // bytes moved by earlier attempts of the same call (a read's result counts them)
+  usize done = 0;  // bytes moved by earlier attempts of the same call (a read's result counts them)
 };
 
 class File : public RefCounted<File> {
@@ -137,6 +164,12 @@ class File : public RefCounted<File> {
   virtual class TerminalFile* as_terminal() { return nullptr; }
   virtual class SocketFile* as_socket() { return nullptr; }
   virtual File* as_signal() { return nullptr; }  // a signalfd
+  virtual File* as_inotify() { return nullptr; }
+
+  // Files that count the address spaces they are mapped into (System V shared memory): told of each, with the process that did it.
+  virtual bool counts_mappings() const { return false; }
+  virtual void on_mapped(i32 pid) {}
+  virtual void on_unmapped(i32 pid) {}
 
   // Owner for SIGIO (F_SETOWN): pid > 0, process group < 0; and the signal to send (F_SETSIG, 0 = SIGIO).
   std::atomic<i32> owner{0};

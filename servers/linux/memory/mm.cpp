@@ -19,11 +19,13 @@ SysResult<Ref<Mm>> Mm::create() {
 void Mm::destroy(Mm* mm) {
   (void)mm->space_.terminate(0);
   if (mm->executable) allow_write(*mm->executable);
+  mm->drop_counting_files();
   delete mm;
 }
 
-SysResult<Ref<Mm>> Mm::clone() const {
+SysResult<Ref<Mm>> Mm::clone(i32 pid) const {
   Ref<Mm> copy = TRY(create());
+  copy->owner.store(pid, std::memory_order_relaxed);
   TRY(from_native(space_.clone_into(copy->space_)));
   std::vector<ForkRanges::Range> kept;
   for (const ForkRanges::Range& range : fork_ranges_.list()) {
@@ -45,6 +47,11 @@ SysResult<Ref<Mm>> Mm::clone() const {
   SpinGuard other(copy->lock_);
   copy->files_ = files_;
   copy->next_tag_ = next_tag_;
+  copy->counting_ = counting_;
+  if (counting_ != 0) {
+    for (const auto& [tag, file] : files_)
+      if (file->counts_mappings()) file->on_mapped(pid);
+  }
   return copy;
 }
 
@@ -93,6 +100,10 @@ u64 Mm::tag_for(Ref<File> file) {
   for (const auto& [tag, known] : files_)
     if (known == file) return tag;
   const u64 tag = next_tag_++;
+  if (file->counts_mappings()) {
+    ++counting_;
+    file->on_mapped(owner.load(std::memory_order_relaxed));
+  }
   files_.emplace(tag, std::move(file));
   return tag;
 }
@@ -103,13 +114,37 @@ Ref<File> Mm::file_of_tag(u64 tag) const {
   return found == files_.end() ? Ref<File>() : found->second;
 }
 
+void Mm::note_dropped(File& file) {
+  if (!file.counts_mappings()) return;
+  --counting_;
+  file.on_unmapped(owner.load(std::memory_order_relaxed));
+}
+
+void Mm::drop_file(const File& file) {
+  Ref<File> dropped;
+  SpinGuard guard(lock_);
+  for (auto entry = files_.begin(); entry != files_.end(); ++entry) {
+    if (entry->second.get() != &file) continue;
+    note_dropped(*entry->second);
+    dropped = std::move(entry->second);
+    files_.erase(entry);
+    return;
+  }
+}
+
+void Mm::drop_counting_files() {
+  SpinGuard guard(lock_);
+  if (counting_ == 0) return;
+  for (const auto& [tag, file] : files_) note_dropped(*file);
+}
+
 void Mm::forget_unmapped_files() {
   // Tags still in use are asked of the kernel; a mapping made meanwhile has its tag registered before it is visible, so only tags known
   // before the walk may go.
   u64 first_unknown;
   {
     SpinGuard guard(lock_);
-    if (files_.size() < kFilesKeptMin) return;
+    if (files_.size() < kFilesKeptMin && counting_ == 0) return;
     first_unknown = next_tag_;
   }
   std::vector<u64> used;
@@ -126,6 +161,7 @@ void Mm::forget_unmapped_files() {
     if (entry->first >= first_unknown || std::find(used.begin(), used.end(), entry->first) != used.end()) {
       ++entry;
     } else {
+      note_dropped(*entry->second);
       unused.push_back(std::move(entry->second));
       entry = files_.erase(entry);
     }

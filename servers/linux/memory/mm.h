@@ -43,8 +43,8 @@ class ForkRanges {
 class Mm : public RefCounted<Mm> {
  public:
   static SysResult<Ref<Mm>> create();  // an empty supervised space
-  static void destroy(Mm* mm);         // ends the space
-  SysResult<Ref<Mm>> clone() const;    // fork: kSpaceClone
+  static void destroy(Mm* mm);  // ends the space
+  SysResult<Ref<Mm>> clone(i32 pid) const;  // fork, for the new process: kSpaceClone
 
   UserMemory memory() const { return UserMemory{space_.get()}; }
   const Space& space() const { return space_; }
@@ -56,14 +56,15 @@ class Mm : public RefCounted<Mm> {
     u64 arguments_start = 0, arguments_end = 0, environment_start = 0, environment_end = 0;
     u64 vdso = 0;
   };
-  Layout layout;                // changed only by exec, prctl and brk, under brk_lock
+  Layout layout;  // changed only by exec, prctl and brk, under brk_lock
   mutable SpinLock brk_lock;
-  Ref<File> executable;         // /proc/PID/exe; set by exec before anybody else sees the Mm
-  std::vector<u64> auxiliary;   // /proc/PID/auxv
+  Ref<File> executable;  // /proc/PID/exe; set by exec before anybody else sees the Mm
+  std::vector<u64> auxiliary;  // /proc/PID/auxv
   std::atomic<u64> locked_bytes{0};
   std::atomic<bool> lock_future{false};
-  std::atomic<u32> membarrier{0};       // registered commands
-  std::atomic<u32> users{1};            // threads that run in it: the last one's exit is not a CLONE_CHILD_CLEARTID wake
+  std::atomic<u32> membarrier{0};  // registered commands
+  std::atomic<i32> owner{0};  // pid of the process it was made for
+  std::atomic<u32> users{1};  // threads that run in it: the last one's exit is not a CLONE_CHILD_CLEARTID wake
 
   ForkRanges& fork_ranges() { return fork_ranges_; }
   WaitQueue& barrier_passed() { return barrier_passed_; }  // membarrier(2): a thread has come through
@@ -82,9 +83,13 @@ class Mm : public RefCounted<Mm> {
   // Lets go of files that no mapping refers to any more; called after unmapping.
   void forget_unmapped_files() HATI_EXCLUDES(lock_);
   Ref<File> file_of_tag(u64 tag) const HATI_EXCLUDES(lock_);
+  // A file that could not be mapped after all.
+  void drop_file(const File& file) HATI_EXCLUDES(lock_);
 
  private:
   explicit Mm(Space space);
+  void note_dropped(File& file) HATI_REQUIRES(lock_);
+  void drop_counting_files() HATI_EXCLUDES(lock_);
   Space space_;
   ForkRanges fork_ranges_;
   WaitQueue barrier_passed_;
@@ -92,6 +97,7 @@ class Mm : public RefCounted<Mm> {
   std::map<u64, Ref<File>> files_ HATI_GUARDED_BY(lock_);
   u64 next_tag_ HATI_GUARDED_BY(lock_) = 16;
   u32 adding_ HATI_GUARDED_BY(lock_) = 0;
+  u32 counting_ HATI_GUARDED_BY(lock_) = 0;  // files that count their mappings: their end must be noticed at once
   static constexpr usize kFilesKeptMin = 2;  // below this many, looking for unused ones is not worth its cost
 };
 

@@ -9,6 +9,7 @@
 #include "servers/linux/core/services.h"
 #include "servers/linux/exec/core_dump.h"
 #include "servers/linux/futex/futex.h"
+#include "servers/linux/ipc/sem.h"
 #include "servers/linux/process/calls.h"
 #include "servers/linux/process/group.h"
 #include "servers/linux/process/power.h"
@@ -51,6 +52,7 @@ Ref<Mm> ThreadReplacement::replace(Thread& thread, Ref<Mm> mm, SupervisedThread 
   drop_native(thread);
   SpinGuard guard(thread.lock_);
   thread.native_ = std::move(native);
+  mm->owner.store(thread.process().pid, std::memory_order_relaxed);
   std::swap(thread.mm_, mm);
   mm->users.fetch_sub(1, std::memory_order_relaxed);
   return mm;
@@ -108,6 +110,7 @@ void release_memory(Thread& thread) {
 }
 
 void release_files_of(Thread& thread) {
+  thread.semaphore_undo.reset();
   if (Ref<FdTable> files = ThreadReplacement::take_files(thread)) release_files(thread, std::move(files));
   (void)ThreadReplacement::take_fs(thread);
 }

@@ -5,12 +5,15 @@
 
 #include <cstring>
 
+#include "servers/linux/core/namespaces.h"
 #include "servers/linux/core/services.h"
 #include "servers/linux/core/trace.h"
+#include "servers/linux/ipc/sem.h"
 #include "servers/linux/process/calls.h"
 #include "servers/linux/process/exit.h"
 #include "servers/linux/process/group.h"
 #include "servers/linux/process/limits.h"
+#include "servers/linux/process/namespaces.h"
 #include "servers/linux/process/schedule.h"
 #include "servers/linux/ptrace/ptrace.h"
 
@@ -81,7 +84,7 @@ SysResult<> ThreadFactory::check(const Thread& parent, const CloneArguments& arg
   if ((flags & kCloneThread) != 0 && (flags & (kCloneNewUser | kCloneNewPid)) != 0) return fail(Errno::kINVAL);
   if ((flags & kCloneNamespaces) != 0) {
     if ((flags & kCloneNewUser) == 0 && !parent.capable(kCapSysAdmin)) return fail(Errno::kPERM);
-    return fail(Errno::kINVAL);  // as a kernel without namespaces; clone() has logged it
+    if ((flags & kCloneNamespaces & ~kNamespacesKnown) != 0) return fail(Errno::kINVAL);  // clone() has logged it
   }
   if ((flags & (kClonePidFd | kCloneIntoCgroup)) != 0) return fail(Errno::kINVAL);
   return {};
@@ -94,7 +97,7 @@ SysResult<> ThreadFactory::copy_parts(Thread& parent, Thread& child, const Clone
     child.mm_ = parent.mm_;
     child.mm_->users.fetch_add(1, std::memory_order_relaxed);
   } else {
-    child.mm_ = TRY(parent.mm_->clone());
+    child.mm_ = TRY(parent.mm_->clone(process.pid));
   }
   child.files_ = (flags & kCloneFiles) != 0 ? parent.files_ : parent.files_->copy();
   child.fs_ = (flags & kCloneFs) != 0 ? parent.fs_ : parent.fs_->copy();
@@ -110,7 +113,9 @@ SysResult<> ThreadFactory::copy_parts(Thread& parent, Thread& child, const Clone
   if ((flags & kCloneChildClearTid) != 0) child.clear_child_tid = arguments.child_tid;
   child.set_credentials(parent.credentials());
   child.set_comm(parent.comm());
-  return {};
+  child.set_namespaces(parent.get_namespaces());
+  if ((flags & kCloneSysvSem) != 0) child.semaphore_undo = shared_semaphore_undo(parent);
+  return enter_new_namespaces(child, flags);
 }
 
 SysResult<> ThreadFactory::copy_native(Thread& parent, Thread& child, const CloneArguments& arguments) {
@@ -209,6 +214,7 @@ SysResult<Ref<Thread>> ThreadFactory::first(World& world, Ref<FdTable> files, Re
   thread->mm_ = TRY(Mm::create());
   thread->set_credentials(Credentials::root());
   thread->set_comm("swapper");
+  thread->set_namespaces(Namespaces::initial());
   process->actions = Ref<SignalActions>::adopt(new SignalActions);
   process->signals.unkillable = true;
   ProcessTable& table = world.processes();
@@ -233,7 +239,8 @@ namespace {
 
 // The calls share this: makes the child, starts it, waits for a vfork child.
 Task<SysResult<i64>> do_clone(Thread& thread, CloneArguments arguments) {
-  if ((arguments.flags & (kCloneNamespaces | kClonePidFd | kCloneIntoCgroup)) != 0) note_unknown_option(thread, "clone", arguments.flags);
+  if ((arguments.flags & ((kCloneNamespaces & ~kNamespacesKnown) | kClonePidFd | kCloneIntoCgroup)) != 0)
+    note_unknown_option(thread, "clone", arguments.flags);
   if (thread.signal_pending()) co_return fail(Errno::kRESTARTNOINTR);
   Ref<Thread> child = CO_TRY(ThreadFactory::clone(thread, arguments));
   const Pid pid = child->tid();

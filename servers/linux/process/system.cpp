@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <cstring>
 
+#include "servers/linux/core/namespaces.h"
 #include "servers/linux/core/trace.h"
-#include "servers/linux/process/calls.h"
-#include "servers/linux/process/process.h"
-#include "servers/linux/process/exit.h"
-#include "servers/linux/process/random.h"
 #include "servers/linux/core/version.h"
+#include "servers/linux/ipc/sem.h"
+#include "servers/linux/process/calls.h"
+#include "servers/linux/process/exit.h"
+#include "servers/linux/process/namespaces.h"
+#include "servers/linux/process/process.h"
+#include "servers/linux/process/random.h"
 
 namespace hati::linux {
 namespace {
@@ -31,7 +34,7 @@ SysResult<std::string> read_name(Thread& thread, UserPtr<const char> name, i64 l
 }  // namespace
 
 SysResult<i64> sys_uname(Thread& thread, UserPtr<KernelUtsname> to) {
-  const UtsNames names = thread.world().uts();
+  const UtsNames names = uts_of(thread).names();
   KernelUtsname uts;
   put_text(uts.system, "Linux");
   put_text(uts.node, names.node);
@@ -44,12 +47,12 @@ SysResult<i64> sys_uname(Thread& thread, UserPtr<KernelUtsname> to) {
 }
 
 SysResult<i64> sys_sethostname(Thread& thread, UserPtr<const char> name, i64 length) {
-  thread.world().set_node(TRY(read_name(thread, name, length)));
+  uts_of(thread).set_node(TRY(read_name(thread, name, length)));
   return 0;
 }
 
 SysResult<i64> sys_setdomainname(Thread& thread, UserPtr<const char> name, i64 length) {
-  thread.world().set_domain(TRY(read_name(thread, name, length)));
+  uts_of(thread).set_domain(TRY(read_name(thread, name, length)));
   return 0;
 }
 
@@ -70,7 +73,8 @@ SysResult<i64> sys_sysinfo(Thread& thread, UserPtr<KernelSysinfo> to) {
 
 SysResult<i64> sys_getrandom(Thread& thread, UserAddress buffer, u64 bytes, u32 flags) {
   enum { kNonBlock = 1, kRandom = 2, kInsecure = 4 };
-  if ((flags & ~u32{kNonBlock | kRandom | kInsecure}) != 0 || (flags & (kRandom | kInsecure)) == (kRandom | kInsecure)) return fail(Errno::kINVAL);
+  if ((flags & ~u32{kNonBlock | kRandom | kInsecure}) != 0 || (flags & (kRandom | kInsecure)) == (kRandom | kInsecure))
+    return fail(Errno::kINVAL);
   bytes = std::min<u64>(bytes, 0x7fff'f000);
   u64 done = 0;
   while (done < bytes) {
@@ -157,11 +161,15 @@ SysResult<i64> sys_unshare(Thread& thread, u64 flags) {
   if ((flags & ~kKnown) != 0) return fail(Errno::kINVAL);
   if ((flags & kCloneNamespaces) != 0) {
     if ((flags & kCloneNewUser) == 0 && !thread.capable(kCapSysAdmin)) return fail(Errno::kPERM);
-    note_unknown_option(thread, "unshare", flags);
-    return fail(Errno::kINVAL);
+    if ((flags & kCloneNamespaces & ~kNamespacesKnown) != 0) {
+      note_unknown_option(thread, "unshare", flags);
+      return fail(Errno::kINVAL);
+    }
   }
   if ((flags & (kCloneThread | kCloneSighand | kCloneVm)) != 0 && thread.process().live.load() > 1) return fail(Errno::kINVAL);
-  unshare_parts(thread, (flags & kCloneFs) != 0, (flags & kCloneFiles) != 0);
+  unshare_parts(thread, (flags & (kCloneFs | kCloneNewNs)) != 0, (flags & kCloneFiles) != 0);
+  if ((flags & (kCloneSysvSem | kCloneNewIpc)) != 0) thread.semaphore_undo.reset();
+  TRY(enter_new_namespaces(thread, flags));
   return 0;
 }
 

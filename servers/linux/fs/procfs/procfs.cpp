@@ -29,11 +29,48 @@ constexpr RootLink kLinks[] = {
     {"mounts", [](Thread*) { return std::string("self/mounts"); }},
 };
 constexpr u64 kSysDirectory = kRootFiles - 1;
+constexpr u64 kTableInodes = 1024;  // of a directory: that of its first file and this
 
 bool parse_pid(std::string_view name, Pid& pid) {
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
   return error == std::errc{} && end == name.data() + name.size() && name[0] != '0' && pid > 0;
 }
+
+// A directory of root files whose names have two parts ("sysvipc/shm").
+class TableDirectory final : public DirectoryNode {
+ public:
+  TableDirectory(FileSystem& file_system, std::string prefix, u64 inode)
+      : DirectoryNode(file_system, {inode, kDirectory | 0555}), prefix_(std::move(prefix)) {}
+
+  SysResult<Ref<Inode>> lookup_now(std::string_view name) override {
+    for (usize i = 0; i < root_files().size(); ++i) {
+      const RootFile& file = root_files()[i];
+      if (part(file) == name)
+        return make_node<TextNode>(file_system(), NodeInfo{kRootFiles + 1 + i, kRegular | file.mode},
+                                   [&file](Thread* reader) -> SysResult<std::string> { return file.read(reader); });
+    }
+    return fail(Errno::kNOENT);
+  }
+
+ protected:
+  std::vector<Entry> entries(u64 position) const override {
+    std::vector<Entry> result;
+    for (usize i = 0; i < root_files().size(); ++i) {
+      const std::string_view name = part(root_files()[i]);
+      if (!name.empty() && kFirstPosition + i >= position)
+        result.push_back({std::string(name), kRootFiles + 1 + i, kRegular, kFirstPosition + i});
+    }
+    return result;
+  }
+
+ private:
+  std::string_view part(const RootFile& file) const {
+    const std::string_view name = file.name;
+    return name.size() > prefix_.size() && name.starts_with(prefix_) && name[prefix_.size()] == '/' ? name.substr(prefix_.size() + 1)
+                                                                                                    : std::string_view();
+  }
+  const std::string prefix_;
+};
 
 class Root final : public DirectoryNode {
  public:
@@ -46,7 +83,10 @@ class Root final : public DirectoryNode {
     u64 inode = kRootFiles;
     for (const RootFile& file : root_files()) {
       ++inode;
-      if (name == file.name)
+      const std::string_view known = file.name;
+      if (known.size() > name.size() && known.starts_with(name) && known[name.size()] == '/')
+        return make_node<TableDirectory>(file_system(), std::string(name), inode + kTableInodes);
+      if (name == known)
         return make_node<TextNode>(file_system(), NodeInfo{inode, kRegular | file.mode},
                                    [&file](Thread* reader) -> SysResult<std::string> { return file.read(reader); });
     }
@@ -63,11 +103,21 @@ class Root final : public DirectoryNode {
   std::vector<Entry> entries(u64 position) const override {
     std::vector<Entry> result;
     u64 inode = kRootFiles, at = kFirstPosition;
-    const auto add = [&](const char* name, u64 number, u32 type) {
-      if (at >= position) result.push_back({name, number, type, at});
+    const auto add = [&](std::string name, u64 number, u32 type) {
+      if (at >= position) result.push_back({std::move(name), number, type, at});
       ++at;
     };
-    for (const RootFile& file : root_files()) add(file.name, ++inode, kRegular);
+    std::string_view last;
+    for (const RootFile& file : root_files()) {
+      ++inode;
+      const std::string_view name = file.name, first = name.substr(0, name.find('/'));
+      if (first.size() == name.size()) {
+        add(file.name, inode, kRegular);
+      } else if (first != last) {
+        add(std::string(first), inode + kTableInodes, kDirectory);
+      }
+      last = first;
+    }
     for (const RootLink& link : kLinks) add(link.name, ++inode, kSymbolicLink);
     add("sys", kSysDirectory, kDirectory);
     for (const Ref<Process>& process : World::get().processes().list()) {

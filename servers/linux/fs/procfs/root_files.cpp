@@ -2,11 +2,12 @@
 // Files about the whole system in the root of /proc.
 #include <algorithm>
 
-#include "runtime/clock.h"
 #include "runtime/call.h"
+#include "runtime/clock.h"
 #include "servers/linux/core/version.h"
 #include "servers/linux/core/world.h"
 #include "servers/linux/fs/procfs/node.h"
+#include "servers/linux/ipc/namespace.h"
 #include "servers/linux/vfs/device.h"
 #include "servers/linux/vfs/file_systems.h"
 
@@ -103,7 +104,8 @@ std::string load_average(Thread*) {
 
 std::string version(Thread*) {
   Text text;
-  text.print("{} version {} (hati@hati) (clang 19) {}\n", std::string_view(kSystemName), std::string_view(kRelease), std::string_view(kVersion));
+  text.print("{} version {} (hati@hati) (clang 19) {}\n", std::string_view(kSystemName), std::string_view(kRelease),
+             std::string_view(kVersion));
   return text.take();
 }
 
@@ -144,6 +146,9 @@ constexpr RootFile kFiles[] = {
     {"partitions", 0444, [](Thread*) { return std::string("major minor  #blocks  name\n\n"); }},
     {"stat", 0444, stat},
     {"swaps", 0444, [](Thread*) { return std::string("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"); }},
+    {"sysvipc/msg", 0444, msg_table_text},
+    {"sysvipc/sem", 0444, sem_table_text},
+    {"sysvipc/shm", 0444, shm_table_text},
     {"uptime", 0444, uptime},
     {"version", 0444, version},
     {"vmstat", 0444, vmstat},

@@ -4,10 +4,12 @@
 #include <array>
 
 #include "runtime/call.h"
+#include "servers/linux/core/namespaces.h"
 #include "servers/linux/core/version.h"
 #include "servers/linux/core/world.h"
 #include "servers/linux/exec/core_dump.h"
 #include "servers/linux/fs/procfs/node.h"
+#include "servers/linux/ipc/namespace.h"
 
 namespace hati::linux::proc {
 
@@ -15,11 +17,11 @@ namespace {
 
 struct Variable {
   const char* path;  // below /proc/sys
-  std::string (*read)();
+  std::string (*read)(Thread* reader);
   SysResult<> (*write)(Thread& thread, std::string_view text);
 };
 
-std::string uuid() {
+std::string uuid(Thread*) {
   std::array<u8, 16> bytes{};
   (void)call::entropy(bytes);
   bytes[6] = (bytes[6] & 0x0f) | 0x40;  // RFC 4122: version 4
@@ -32,19 +34,21 @@ std::string uuid() {
   return text.take();
 }
 
-std::string boot_id() {
-  static const std::string id = uuid();
+std::string boot_id(Thread*) {
+  static const std::string id = uuid(nullptr);
   return id;
 }
+
+UtsNames uts_names(Thread* reader) { return (reader != nullptr ? uts_of(*reader) : *Namespaces::initial()->uts).names(); }
 
 std::string_view without_newline(std::string_view text) { return text.substr(0, text.find('\n')); }
 
 SysResult<> write_hostname(Thread& thread, std::string_view text) {
-  thread.world().set_node(std::string(without_newline(text).substr(0, 64)));
+  uts_of(thread).set_node(std::string(without_newline(text).substr(0, 64)));
   return {};
 }
 SysResult<> write_domain(Thread& thread, std::string_view text) {
-  thread.world().set_domain(std::string(without_newline(text).substr(0, 64)));
+  uts_of(thread).set_domain(std::string(without_newline(text).substr(0, 64)));
   return {};
 }
 
@@ -66,42 +70,59 @@ u64 file_max() {
 }
 
 constexpr Variable kVariables[] = {
-    {"fs/file-max", [] { return std::to_string(file_max()); }, nullptr},
-    {"fs/file-nr", [] { return "0\t0\t" + std::to_string(file_max()); }, nullptr},
-    {"fs/nr_open", [] { return std::string("1048576"); }, nullptr},
-    {"fs/overflowgid", [] { return std::string("65534"); }, nullptr},
-    {"fs/overflowuid", [] { return std::string("65534"); }, nullptr},
-    {"fs/pipe-max-size", [] { return std::string("1048576"); }, nullptr},
-    {"kernel/cap_last_cap", [] { return std::to_string(kCapabilityCount - 1); }, nullptr},
-    {"kernel/core_pattern", core_pattern, write_core_pattern},
-    {"kernel/core_pipe_limit", [] { return std::string("0"); }, nullptr},
-    {"kernel/core_uses_pid", [] { return std::string(core_uses_pid() ? "1" : "0"); }, write_core_uses_pid},
-    {"kernel/ctrl-alt-del", [] { return std::to_string(World::get().ctrl_alt_del.load() ? 1 : 0); }, nullptr},
-    {"kernel/domainname", [] { return World::get().uts().domain; }, write_domain},
-    {"kernel/hostname", [] { return World::get().uts().node; }, write_hostname},
-    {"kernel/ngroups_max", [] { return std::string("65536"); }, nullptr},
-    {"kernel/osrelease", [] { return std::string(kRelease); }, nullptr},
-    {"kernel/ostype", [] { return std::string(kSystemName); }, nullptr},
-    {"kernel/overflowgid", [] { return std::string("65534"); }, nullptr},
-    {"kernel/overflowuid", [] { return std::string("65534"); }, nullptr},
-    {"kernel/pid_max", [] { return std::to_string(kPidMax); }, nullptr},
+    {"fs/file-max", [](Thread*) { return std::to_string(file_max()); }, nullptr},
+    {"fs/file-nr", [](Thread*) { return "0\t0\t" + std::to_string(file_max()); }, nullptr},
+    {"fs/inotify/max_queued_events", [](Thread*) { return std::string("16384"); }, nullptr},
+    {"fs/inotify/max_user_instances", [](Thread*) { return std::string("128"); }, nullptr},
+    {"fs/inotify/max_user_watches", [](Thread*) { return std::string("65536"); }, nullptr},
+    {"fs/nr_open", [](Thread*) { return std::string("1048576"); }, nullptr},
+    {"fs/overflowgid", [](Thread*) { return std::string("65534"); }, nullptr},
+    {"fs/overflowuid", [](Thread*) { return std::string("65534"); }, nullptr},
+    {"fs/pipe-max-size", [](Thread*) { return std::string("1048576"); }, nullptr},
+    {"kernel/cap_last_cap", [](Thread*) { return std::to_string(kCapabilityCount - 1); }, nullptr},
+    {"kernel/core_pattern", [](Thread*) { return core_pattern(); }, write_core_pattern},
+    {"kernel/core_pipe_limit", [](Thread*) { return std::string("0"); }, nullptr},
+    {"kernel/core_uses_pid", [](Thread*) { return std::string(core_uses_pid() ? "1" : "0"); }, write_core_uses_pid},
+    {"kernel/ctrl-alt-del", [](Thread*) { return std::to_string(World::get().ctrl_alt_del.load() ? 1 : 0); }, nullptr},
+    {"kernel/domainname", [](Thread* reader) { return uts_names(reader).domain; }, write_domain},
+    {"kernel/hostname", [](Thread* reader) { return uts_names(reader).node; }, write_hostname},
+    {"kernel/msgmax", [](Thread*) { return std::to_string(kMsgMax); }, nullptr},
+    {"kernel/msgmnb", [](Thread*) { return std::to_string(kMsgQueueBytes); }, nullptr},
+    {"kernel/msgmni", [](Thread*) { return std::to_string(kMsgQueues); }, nullptr},
+    {"kernel/ngroups_max", [](Thread*) { return std::string("65536"); }, nullptr},
+    {"kernel/osrelease", [](Thread*) { return std::string(kRelease); }, nullptr},
+    {"kernel/ostype", [](Thread*) { return std::string(kSystemName); }, nullptr},
+    {"kernel/overflowgid", [](Thread*) { return std::string("65534"); }, nullptr},
+    {"kernel/overflowuid", [](Thread*) { return std::string("65534"); }, nullptr},
+    {"kernel/pid_max", [](Thread*) { return std::to_string(kPidMax); }, nullptr},
     {"kernel/random/boot_id", boot_id, nullptr},
-    {"kernel/random/entropy_avail", [] { return std::string("256"); }, nullptr},
-    {"kernel/random/poolsize", [] { return std::string("256"); }, nullptr},
+    {"kernel/random/entropy_avail", [](Thread*) { return std::string("256"); }, nullptr},
+    {"kernel/random/poolsize", [](Thread*) { return std::string("256"); }, nullptr},
     {"kernel/random/uuid", uuid, nullptr},
-    {"kernel/randomize_va_space", [] { return std::string("2"); }, nullptr},
-    {"kernel/threads-max", [] { return std::to_string(kPidMax); }, nullptr},
-    {"kernel/version", [] { return std::string(kVersion); }, nullptr},
-    {"vm/max_map_count", [] { return std::string("65530"); }, nullptr},
-    {"vm/mmap_min_addr", [] { return std::string("65536"); }, nullptr},
-    {"vm/overcommit_memory", [] { return std::string("0"); }, nullptr},
-    {"vm/overcommit_ratio", [] { return std::string("50"); }, nullptr},
-    {"vm/swappiness", [] { return std::string("60"); }, nullptr},
+    {"kernel/randomize_va_space", [](Thread*) { return std::string("2"); }, nullptr},
+    {"kernel/sem",
+     [](Thread*) {
+       return std::to_string(kSemPerSet) + "\t" + std::to_string(kSemTotal) + "\t" + std::to_string(kSemOperations) + "\t" +
+              std::to_string(kSemSets);
+     },
+     nullptr},
+    {"kernel/shm_rmid_forced", [](Thread*) { return std::string("0"); }, nullptr},
+    {"kernel/shmall", [](Thread*) { return std::to_string(kShmPages); }, nullptr},
+    {"kernel/shmmax", [](Thread*) { return std::to_string(kShmMax); }, nullptr},
+    {"kernel/shmmni", [](Thread*) { return std::to_string(kShmSegments); }, nullptr},
+    {"kernel/threads-max", [](Thread*) { return std::to_string(kPidMax); }, nullptr},
+    {"kernel/version", [](Thread*) { return std::string(kVersion); }, nullptr},
+    {"vm/max_map_count", [](Thread*) { return std::string("65530"); }, nullptr},
+    {"vm/mmap_min_addr", [](Thread*) { return std::string("65536"); }, nullptr},
+    {"vm/overcommit_memory", [](Thread*) { return std::string("0"); }, nullptr},
+    {"vm/overcommit_ratio", [](Thread*) { return std::string("50"); }, nullptr},
+    {"vm/swappiness", [](Thread*) { return std::string("60"); }, nullptr},
 };
 
 class SysDirectory final : public DirectoryNode {
  public:
-  SysDirectory(FileSystem& file_system, std::string path, u64 inode) : DirectoryNode(file_system, {inode, kDirectory | 0555}), path_(std::move(path)) {}
+  SysDirectory(FileSystem& file_system, std::string path, u64 inode)
+      : DirectoryNode(file_system, {inode, kDirectory | 0555}), path_(std::move(path)) {}
   SysResult<Ref<Inode>> lookup_now(std::string_view name) override {
     return sys_directory(file_system(), path_.empty() ? std::string(name) : path_ + "/" + std::string(name));
   }
@@ -136,10 +157,12 @@ SysResult<Ref<Inode>> sys_directory(FileSystem& file_system, std::string path) {
     const std::string_view known = variable.path;
     if (known == path) {
       const NodeInfo info{kSysFiles + i, u32{kRegular} | (variable.write != nullptr ? 0644u : 0444u)};
-      return make_node<TextNode>(file_system, info, [&variable](Thread*) -> SysResult<std::string> { return variable.read() + "\n"; },
-                                 variable.write != nullptr ? Writer(variable.write) : Writer());
+      return make_node<TextNode>(
+          file_system, info, [&variable](Thread* reader) -> SysResult<std::string> { return variable.read(reader) + "\n"; },
+          variable.write != nullptr ? Writer(variable.write) : Writer());
     }
-    if (known.starts_with(path) && known[path.size()] == '/') return make_node<SysDirectory>(file_system, std::move(path), kSysFiles + 1024 + i);
+    if (known.starts_with(path) && known[path.size()] == '/')
+      return make_node<SysDirectory>(file_system, std::move(path), kSysFiles + 1024 + i);
   }
   return fail(Errno::kNOENT);
 }
