@@ -28,8 +28,10 @@ SysResult<i64> sys_epoll_create(Thread& thread, i32 size);
 SysResult<i64> sys_epoll_ctl(Thread& thread, Fd epoll_fd, u32 operation, Fd fd, UserAddress event_address);
 SysResult<i64> sys_epoll_wait_now(Thread& thread, Fd fd, UserAddress to, i32 count, i32 timeout_ms);
 Task<SysResult<i64>> sys_epoll_wait(Thread& thread, Fd fd, UserAddress to, i32 count, i32 timeout_ms);
-Task<SysResult<i64>> sys_epoll_pwait(Thread& thread, Fd fd, UserAddress to, i32 count, i32 timeout_ms, UserPtr<const u64> mask, u64 mask_bytes);
-Task<SysResult<i64>> sys_epoll_pwait2(Thread& thread, Fd fd, UserAddress to, i32 count, UserPtr<UserTimespec> time, UserPtr<const u64> mask, u64 mask_bytes);
+Task<SysResult<i64>> sys_epoll_pwait(Thread& thread, Fd fd, UserAddress to, i32 count, i32 timeout_ms, UserPtr<const u64> mask,
+                                     u64 mask_bytes);
+Task<SysResult<i64>> sys_epoll_pwait2(Thread& thread, Fd fd, UserAddress to, i32 count, UserPtr<UserTimespec> time, UserPtr<const u64> mask,
+                                      u64 mask_bytes);
 
 // file/fd_calls.cpp
 SysResult<i64> sys_dup(Thread& thread, Fd old);
@@ -41,6 +43,12 @@ Task<SysResult<i64>> sys_ioctl(Thread& thread, Fd fd, u32 request, u64 argument)
 SysResult<i64> sys_pipe2(Thread& thread, UserPtr<i32> to, u32 flags);
 SysResult<i64> sys_pipe(Thread& thread, UserPtr<i32> to);
 SysResult<i64> sys_memfd_create(Thread& thread, UserPtr<const char> name, u32 flags);
+
+// file/inotify.cpp
+SysResult<i64> sys_inotify_init(Thread& thread);
+SysResult<i64> sys_inotify_init1(Thread& thread, u32 flags);
+Task<SysResult<i64>> sys_inotify_add_watch(Thread& thread, Fd fd, UserPtr<const char> path, u32 mask);
+SysResult<i64> sys_inotify_rm_watch(Thread& thread, Fd fd, i32 id);
 
 // file/io_calls.cpp
 SysResult<i64> sys_read_now(Thread& thread, Fd fd, UserAddress to, u64 bytes);
@@ -62,14 +70,17 @@ SysResult<i64> sys_lseek(Thread& thread, Fd fd, i64 offset, u32 whence);
 // file/poll.cpp
 SysResult<i64> sys_poll_now(Thread& thread, UserPtr<UserPollFd> fds, u32 count, i32 timeout_ms);
 Task<SysResult<i64>> sys_poll(Thread& thread, UserPtr<UserPollFd> fds, u32 count, i32 timeout_ms);
-Task<SysResult<i64>> sys_ppoll(Thread& thread, UserPtr<UserPollFd> fds, u32 count, UserPtr<UserTimespec> time, UserPtr<const u64> mask, u64 mask_bytes);
-Task<SysResult<i64>> sys_select(Thread& thread, i32 limit, UserAddress read, UserAddress write, UserAddress except, UserPtr<UserTimeval> time);
+Task<SysResult<i64>> sys_ppoll(Thread& thread, UserPtr<UserPollFd> fds, u32 count, UserPtr<UserTimespec> time, UserPtr<const u64> mask,
+                               u64 mask_bytes);
+Task<SysResult<i64>> sys_select(Thread& thread, i32 limit, UserAddress read, UserAddress write, UserAddress except,
+                                UserPtr<UserTimeval> time);
 Task<SysResult<i64>> sys_pselect6(Thread& thread, i32 limit, UserAddress read, UserAddress write, UserAddress except,
                                   UserPtr<UserTimespec> time, UserPtr<const std::pair<u64, u64>> mask);
 
 // file/transfer_calls.cpp
 Task<SysResult<i64>> sys_sendfile(Thread& thread, Fd out, Fd in, UserPtr<i64> offset, u64 count);
-Task<SysResult<i64>> sys_copy_file_range(Thread& thread, Fd in, UserPtr<i64> in_offset, Fd out, UserPtr<i64> out_offset, u64 count, u32 flags);
+Task<SysResult<i64>> sys_copy_file_range(Thread& thread, Fd in, UserPtr<i64> in_offset, Fd out, UserPtr<i64> out_offset, u64 count,
+                                         u32 flags);
 Task<SysResult<i64>> sys_splice(Thread& thread, Fd in, UserPtr<i64> in_offset, Fd out, UserPtr<i64> out_offset, u64 count, u32 flags);
 Task<SysResult<i64>> sys_tee(Thread& thread, Fd in, Fd out, u64 count, u32 flags);
 Task<SysResult<i64>> sys_vmsplice(Thread& thread, Fd fd, UserAddress vector, u64 count, u32 flags);
@@ -116,7 +127,8 @@ SysResult<i64> sys_getcwd(Thread& thread, UserAddress to, u64 bytes);
 Task<SysResult<i64>> sys_flock(Thread& thread, Fd fd, u32 operation);
 
 // vfs/mount_calls.cpp
-Task<SysResult<i64>> sys_mount(Thread& thread, UserPtr<const char> source, UserPtr<const char> target, UserPtr<const char> type, u64 flags64, UserAddress data);
+Task<SysResult<i64>> sys_mount(Thread& thread, UserPtr<const char> source, UserPtr<const char> target, UserPtr<const char> type,
+                               u64 flags64, UserAddress data);
 Task<SysResult<i64>> sys_umount2(Thread& thread, UserPtr<const char> target, u32 flags);
 Task<SysResult<i64>> sys_pivot_root(Thread& thread, UserPtr<const char> new_root, UserPtr<const char> put_old);
 
@@ -127,7 +139,8 @@ Task<SysResult<i64>> sys_mknodat(Thread& thread, i32 dirfd, UserPtr<const char> 
 Task<SysResult<i64>> sys_mknod(Thread& thread, UserPtr<const char> path, u32 mode, u32 device);
 Task<SysResult<i64>> sys_symlinkat(Thread& thread, UserPtr<const char> target, i32 dirfd, UserPtr<const char> path);
 Task<SysResult<i64>> sys_symlink(Thread& thread, UserPtr<const char> target, UserPtr<const char> path);
-Task<SysResult<i64>> sys_linkat(Thread& thread, i32 old_dirfd, UserPtr<const char> old_path, i32 new_dirfd, UserPtr<const char> new_path, u32 flags);
+Task<SysResult<i64>> sys_linkat(Thread& thread, i32 old_dirfd, UserPtr<const char> old_path, i32 new_dirfd, UserPtr<const char> new_path,
+                                u32 flags);
 Task<SysResult<i64>> sys_link(Thread& thread, UserPtr<const char> old_path, UserPtr<const char> new_path);
 Task<SysResult<i64>> sys_unlinkat(Thread& thread, i32 dirfd, UserPtr<const char> path, u32 flags);
 Task<SysResult<i64>> sys_unlink(Thread& thread, UserPtr<const char> path);
@@ -143,7 +156,8 @@ SysResult<i64> sys_close(Thread& thread, Fd fd);
 SysResult<i64> sys_close_range(Thread& thread, u32 first, u32 last, u32 flags);
 
 // vfs/rename.cpp
-Task<SysResult<i64>> sys_renameat2(Thread& thread, i32 old_dirfd, UserPtr<const char> old_path, i32 new_dirfd, UserPtr<const char> new_path, u32 flags);
+Task<SysResult<i64>> sys_renameat2(Thread& thread, i32 old_dirfd, UserPtr<const char> old_path, i32 new_dirfd, UserPtr<const char> new_path,
+                                   u32 flags);
 Task<SysResult<i64>> sys_renameat(Thread& thread, i32 old_dirfd, UserPtr<const char> old_path, i32 new_dirfd, UserPtr<const char> new_path);
 Task<SysResult<i64>> sys_rename(Thread& thread, UserPtr<const char> old_path, UserPtr<const char> new_path);
 
@@ -163,8 +177,10 @@ Task<SysResult<i64>> sys_readlinkat(Thread& thread, i32 dirfd, UserPtr<const cha
 Task<SysResult<i64>> sys_readlink(Thread& thread, UserPtr<const char> path, UserAddress to, i32 bytes);
 
 // vfs/xattr_calls.cpp
-Task<SysResult<i64>> sys_setxattr(Thread& thread, UserPtr<const char> path, UserPtr<const char> name, UserAddress value, u64 bytes, u32 flags);
-Task<SysResult<i64>> sys_lsetxattr(Thread& thread, UserPtr<const char> path, UserPtr<const char> name, UserAddress value, u64 bytes, u32 flags);
+Task<SysResult<i64>> sys_setxattr(Thread& thread, UserPtr<const char> path, UserPtr<const char> name, UserAddress value, u64 bytes,
+                                  u32 flags);
+Task<SysResult<i64>> sys_lsetxattr(Thread& thread, UserPtr<const char> path, UserPtr<const char> name, UserAddress value, u64 bytes,
+                                   u32 flags);
 SysResult<i64> sys_fsetxattr(Thread& thread, Fd fd, UserPtr<const char> name, UserAddress value, u64 bytes, u32 flags);
 Task<SysResult<i64>> sys_getxattr(Thread& thread, UserPtr<const char> path, UserPtr<const char> name, UserAddress to, u64 bytes);
 Task<SysResult<i64>> sys_lgetxattr(Thread& thread, UserPtr<const char> path, UserPtr<const char> name, UserAddress to, u64 bytes);

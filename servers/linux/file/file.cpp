@@ -4,6 +4,7 @@
 
 #include "servers/linux/file/epoll.h"
 #include "servers/linux/vfs/locks.h"
+#include "servers/linux/vfs/notify.h"
 #include "servers/linux/vfs/path.h"
 
 namespace hati::linux {
@@ -15,6 +16,8 @@ void File::destroy(File* file) {
   if (file->watchers_ != nullptr) forget_watched_file(*file);
   file->on_release();
   if (file->inode_) {
+    if (!file->is_path_only()) notify_file(*file, file->writable() ? kNotifyCloseWrite : kNotifyCloseNoWrite);
+    if (file->inode_->open_files.fetch_sub(1, std::memory_order_acq_rel) == 1) notify_if_gone(*file->inode_);
     if (file->counted_writer_) file->inode_->put_write_access();
     if (FileLocks* locks = file->inode_->locks_if_any()) locks->release_description(*file);
   }
@@ -23,6 +26,7 @@ void File::destroy(File* file) {
 
 void File::set_location(Ref<Inode> inode, std::unique_ptr<Path> path) {
   inode_ = std::move(inode);
+  inode_->open_files.fetch_add(1, std::memory_order_relaxed);
   path_ = std::move(path);
 }
 

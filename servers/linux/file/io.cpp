@@ -2,6 +2,7 @@
 #include "servers/linux/file/io.h"
 
 #include "servers/linux/signal/send.h"
+#include "servers/linux/vfs/notify.h"
 
 namespace hati::linux {
 
@@ -17,6 +18,7 @@ SysResult<usize> read_file_now(Thread& thread, File& file, IoBuffer& to, u32 fla
   IoContext context{.thread = &thread, .flags = flags, .nonblock = nonblock, .whole = !nonblock};
   SysResult<usize> result = file.read(context, to);
   if (!result && result.error() == Errno::kAGAIN && !context.nonblock) return fail(Errno::kNEEDASYNC);
+  if (result && *result > 0) notify_file(file, kNotifyAccess);
   return result;
 }
 
@@ -24,7 +26,10 @@ SysResult<usize> write_file_now(Thread& thread, File& file, IoBuffer& from, u32 
   const bool nonblock = file.nonblocking() || (flags & kRwNoWait) != 0;
   IoContext context{.thread = &thread, .flags = flags, .nonblock = nonblock, .whole = !nonblock && file.writes_everything()};
   SysResult<usize> result = file.write(context, from);
-  if (result) return result;
+  if (result) {
+    if (*result > 0) notify_file(file, kNotifyModify);
+    return result;
+  }
   if (result.error() == Errno::kAGAIN && !context.nonblock) return fail(Errno::kNEEDASYNC);
   if (result.error() == Errno::kPIPE) raise_signal(thread, kSigPipe);
   return result;
@@ -37,6 +42,7 @@ Task<SysResult<usize>> read_file(Thread& thread, File& file, IoBuffer& to, u32 f
   if (queue != nullptr && !context.nonblock) waiter.add(*queue, kReadEvents);
   for (;;) {
     const SysResult<usize> result = file.read(context, to);
+    if (result && *result > 0) notify_file(file, kNotifyAccess);
     if (result || result.error() != Errno::kAGAIN || context.nonblock || queue == nullptr) co_return result;
     const SysResult<> woken = co_await waiter.wait(context.deadline);
     context.retry = true;
@@ -61,6 +67,7 @@ Task<SysResult<usize>> write_file(Thread& thread, File& file, IoBuffer& from, u3
     const SysResult<usize> result = file.write(context, from);
     if (result) {
       context.done += *result;
+      if (*result > 0) notify_file(file, kNotifyModify);
       if (!file.writes_everything() || context.nonblock || from.left() == 0) co_return context.done;
       continue;
     }

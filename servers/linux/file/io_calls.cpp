@@ -4,6 +4,7 @@
 
 #include "servers/linux/core/calls_file.h"
 #include "servers/linux/file/io.h"
+#include "servers/linux/vfs/notify.h"
 
 namespace hati::linux {
 
@@ -105,14 +106,18 @@ SysResult<i64> read_positioned(Thread& thread, Fd fd, IoBuffer& buffer, i64 offs
   if (offset < 0) return fail(Errno::kINVAL);
   const Ref<File> file = TRY(readable_file(thread, fd));
   IoContext context{.thread = &thread, .flags = flags, .nonblock = file->nonblocking() || (flags & kRwNoWait) != 0};
-  return as_result(file->read_at(context, buffer, static_cast<u64>(offset)));
+  const SysResult<usize> done = file->read_at(context, buffer, static_cast<u64>(offset));
+  if (done && *done > 0) notify_file(*file, kNotifyAccess);
+  return as_result(done);
 }
 
 SysResult<i64> write_positioned(Thread& thread, Fd fd, IoBuffer& buffer, i64 offset, u32 flags) {
   if (offset < 0) return fail(Errno::kINVAL);
   const Ref<File> file = TRY(writable_file(thread, fd));
   IoContext context{.thread = &thread, .flags = flags, .nonblock = file->nonblocking() || (flags & kRwNoWait) != 0};
-  return as_result(file->write_at(context, buffer, static_cast<u64>(offset)));
+  const SysResult<usize> done = file->write_at(context, buffer, static_cast<u64>(offset));
+  if (done && *done > 0) notify_file(*file, kNotifyModify);
+  return as_result(done);
 }
 
 }  // namespace

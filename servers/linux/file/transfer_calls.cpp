@@ -7,6 +7,7 @@
 #include "servers/linux/core/services.h"
 #include "servers/linux/file/io.h"
 #include "servers/linux/file/pipe.h"
+#include "servers/linux/vfs/notify.h"
 
 namespace hati::linux {
 
@@ -44,6 +45,7 @@ Task<SysResult<usize>> read_piece(Thread& thread, End& from, std::span<u8> to) {
   IoContext context{.thread = &thread};
   const SysResult<usize> done = from.file->read_at(context, buffer, from.offset);
   if (done) from.offset += *done;
+  if (done && *done > 0) notify_file(*from.file, kNotifyAccess);
   co_return done;
 }
 
@@ -53,6 +55,7 @@ Task<SysResult<usize>> write_piece(Thread& thread, End& to, std::span<u8> from) 
   IoContext context{.thread = &thread};
   const SysResult<usize> done = to.file->write_at(context, buffer, to.offset);
   if (done) to.offset += *done;
+  if (done && *done > 0) notify_file(*to.file, kNotifyModify);
   co_return done;
 }
 
@@ -97,13 +100,15 @@ Task<SysResult<i64>> sys_sendfile(Thread& thread, Fd out, Fd in, UserPtr<i64> of
   if ((to.file->flags() & kOpenAppend) != 0) co_return fail(Errno::kINVAL);
   if (from.file->inode() == nullptr || from.file->inode()->is(kDirectory)) co_return fail(Errno::kINVAL);
   // Only what can be sought: bytes of a stream could be lost on the way.
-  if (from.file->as_pipe() != nullptr || from.file->as_socket() != nullptr || from.file->as_terminal() != nullptr) co_return fail(Errno::kINVAL);
+  if (from.file->as_pipe() != nullptr || from.file->as_socket() != nullptr || from.file->as_terminal() != nullptr)
+    co_return fail(Errno::kINVAL);
   const SysResult<usize> done = co_await transfer(thread, from, to, std::min(count, kTransferMax));
   CO_TRY(put_offset(thread, offset, from));
   co_return as_result(done);
 }
 
-Task<SysResult<i64>> sys_copy_file_range(Thread& thread, Fd in, UserPtr<i64> in_offset, Fd out, UserPtr<i64> out_offset, u64 count, u32 flags) {
+Task<SysResult<i64>> sys_copy_file_range(Thread& thread, Fd in, UserPtr<i64> in_offset, Fd out, UserPtr<i64> out_offset, u64 count,
+                                         u32 flags) {
   if (flags != 0) co_return fail(Errno::kINVAL);
   End from = CO_TRY(end_of(thread, in, in_offset, false));
   End to = CO_TRY(end_of(thread, out, out_offset, true));
@@ -228,6 +233,7 @@ SysResult<i64> sys_fallocate(Thread& thread, Fd fd, u32 mode, i64 offset, i64 by
   if (file->inode() != nullptr && file->inode()->is(kDirectory)) return fail(Errno::kISDIR);
   if (mode == 0) TRY(check_file_size(thread, static_cast<u64>(offset) + static_cast<u64>(bytes) - 1, 1));
   TRY(file->allocate(thread, mode, static_cast<u64>(offset), static_cast<u64>(bytes)));
+  notify_file(*file, kNotifyModify);
   return 0;
 }
 

@@ -3,9 +3,9 @@ if(HATI_HOST_TESTS)
   set(tested
     core/user.cpp core/wait.cpp
     file/anonymous.cpp file/epoll.cpp file/fd_table.cpp file/file.cpp file/io.cpp file/pipe.cpp
-    fs/tmpfs/content.cpp fs/tmpfs/inode.cpp fs/tmpfs/tmpfs.cpp
+    fs/tmpfs/attributes.cpp fs/tmpfs/content.cpp fs/tmpfs/inode.cpp fs/tmpfs/tmpfs.cpp
     process/identity.cpp
-    vfs/dentry.cpp vfs/inode.cpp vfs/locks.cpp vfs/mount.cpp vfs/path.cpp vfs/walk.cpp
+    vfs/acl.cpp vfs/dentry.cpp vfs/inode.cpp vfs/locks.cpp vfs/mount.cpp vfs/notify.cpp vfs/path.cpp vfs/walk.cpp
     tests/doubles.cpp)
   list(TRANSFORM tested PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
   add_library(hati_linux_file_tested STATIC ${tested})
@@ -21,4 +21,6 @@ if(HATI_HOST_TESTS)
     # Parts of the sources that no test reaches refer to rooms that are not linked.
     target_link_options(linux_${name}_test PRIVATE -Wl,--gc-sections)
   endforeach()
+  hati_host_test(linux_acl_test ${CMAKE_CURRENT_SOURCE_DIR}/vfs/acl_test.cpp LIBRARIES hati_linux_file_tested)
+  target_link_options(linux_acl_test PRIVATE -Wl,--gc-sections)
 endif()

@@ -7,6 +7,7 @@
 #include "servers/linux/signal/send.h"
 #include "servers/linux/vfs/at_flags.h"
 #include "servers/linux/vfs/node.h"
+#include "servers/linux/vfs/notify.h"
 #include "servers/linux/vfs/walk.h"
 
 namespace hati::linux {
@@ -58,16 +59,30 @@ Task<SysResult<i64>> sys_faccessat2(Thread& thread, i32 dirfd, UserPtr<const cha
   std::string text = CO_TRY(thread.memory().get_path(path));
   co_return co_await access_later(thread, dirfd, std::move(text), mode, flags);
 }
-SysResult<i64> sys_faccessat_now(Thread& thread, i32 dirfd, UserPtr<const char> path, u32 mode) { return sys_faccessat2_now(thread, dirfd, path, mode, 0); }
-Task<SysResult<i64>> sys_faccessat(Thread& thread, i32 dirfd, UserPtr<const char> path, u32 mode) { return sys_faccessat2(thread, dirfd, path, mode, 0); }
-SysResult<i64> sys_access_now(Thread& thread, UserPtr<const char> path, u32 mode) { return sys_faccessat2_now(thread, kAtFdCwd, path, mode, 0); }
-Task<SysResult<i64>> sys_access(Thread& thread, UserPtr<const char> path, u32 mode) { return sys_faccessat2(thread, kAtFdCwd, path, mode, 0); }
+SysResult<i64> sys_faccessat_now(Thread& thread, i32 dirfd, UserPtr<const char> path, u32 mode) {
+  return sys_faccessat2_now(thread, dirfd, path, mode, 0);
+}
+Task<SysResult<i64>> sys_faccessat(Thread& thread, i32 dirfd, UserPtr<const char> path, u32 mode) {
+  return sys_faccessat2(thread, dirfd, path, mode, 0);
+}
+SysResult<i64> sys_access_now(Thread& thread, UserPtr<const char> path, u32 mode) {
+  return sys_faccessat2_now(thread, kAtFdCwd, path, mode, 0);
+}
+Task<SysResult<i64>> sys_access(Thread& thread, UserPtr<const char> path, u32 mode) {
+  return sys_faccessat2(thread, kAtFdCwd, path, mode, 0);
+}
 
 namespace {
 
 SysResult<> check_writable_mount(const Path* place) {
   if (place != nullptr && place->mount->read_only()) return fail(Errno::kROFS);
   return {};
+}
+
+// Tells watchers of a change that has been made.
+SysResult<i64> told(SysResult<i64> result, const Path* place, u32 mask) {
+  if (result && place != nullptr) notify_dentry(*place->dentry, mask);
+  return result;
 }
 
 Task<SysResult<i64>> change_mode(Thread& thread, Ref<Inode> inode, u32 mode) {
@@ -116,7 +131,7 @@ Task<SysResult<i64>> sys_fchmodat(Thread& thread, i32 dirfd, UserPtr<const char>
   std::string text = CO_TRY(thread.memory().get_path(path));
   const Path place = CO_TRY(co_await walk(thread, dirfd, std::move(text), kWalkFollow));
   CO_TRY(check_writable_mount(&place));
-  co_return co_await change_mode(thread, Ref<Inode>(*place.inode()), mode);
+  co_return told(co_await change_mode(thread, Ref<Inode>(*place.inode()), mode), &place, kNotifyAttributes);
 }
 Task<SysResult<i64>> sys_chmod(Thread& thread, UserPtr<const char> path, u32 mode) { return sys_fchmodat(thread, kAtFdCwd, path, mode); }
 
@@ -124,7 +139,7 @@ Task<SysResult<i64>> sys_fchmod(Thread& thread, Fd fd, u32 mode) {
   const Ref<File> file = CO_TRY(thread.files().get(fd));
   if (file->is_path_only() || file->inode() == nullptr) co_return fail(Errno::kBADF);
   CO_TRY(check_writable_mount(file->path()));
-  co_return co_await change_mode(thread, Ref<Inode>(*file->inode()), mode);
+  co_return told(co_await change_mode(thread, Ref<Inode>(*file->inode()), mode), file->path(), kNotifyAttributes);
 }
 
 Task<SysResult<i64>> sys_fchownat(Thread& thread, i32 dirfd, UserPtr<const char> path, u32 uid, u32 gid, u32 flags) {
@@ -132,9 +147,11 @@ Task<SysResult<i64>> sys_fchownat(Thread& thread, i32 dirfd, UserPtr<const char>
   std::string text = CO_TRY(thread.memory().get_path(path));
   const Path place = CO_TRY(co_await walk(thread, dirfd, std::move(text), walk_flags_of(flags)));
   CO_TRY(check_writable_mount(&place));
-  co_return co_await change_owner(thread, Ref<Inode>(*place.inode()), uid, gid);
+  co_return told(co_await change_owner(thread, Ref<Inode>(*place.inode()), uid, gid), &place, kNotifyAttributes);
 }
-Task<SysResult<i64>> sys_chown(Thread& thread, UserPtr<const char> path, u32 uid, u32 gid) { return sys_fchownat(thread, kAtFdCwd, path, uid, gid, 0); }
+Task<SysResult<i64>> sys_chown(Thread& thread, UserPtr<const char> path, u32 uid, u32 gid) {
+  return sys_fchownat(thread, kAtFdCwd, path, uid, gid, 0);
+}
 Task<SysResult<i64>> sys_lchown(Thread& thread, UserPtr<const char> path, u32 uid, u32 gid) {
   return sys_fchownat(thread, kAtFdCwd, path, uid, gid, kAtSymlinkNoFollow);
 }
@@ -143,7 +160,7 @@ Task<SysResult<i64>> sys_fchown(Thread& thread, Fd fd, u32 uid, u32 gid) {
   const Ref<File> file = CO_TRY(thread.files().get(fd));
   if (file->is_path_only() || file->inode() == nullptr) co_return fail(Errno::kBADF);
   CO_TRY(check_writable_mount(file->path()));
-  co_return co_await change_owner(thread, Ref<Inode>(*file->inode()), uid, gid);
+  co_return told(co_await change_owner(thread, Ref<Inode>(*file->inode()), uid, gid), file->path(), kNotifyAttributes);
 }
 
 namespace {
@@ -153,6 +170,12 @@ struct NewTimes {
   bool now = true;   // both UTIME_NOW: write permission suffices
   bool none = false; // both UTIME_OMIT
   AttributeChange change;
+  // What watchers are told (fsnotify_change()).
+  u32 mask() const {
+    if (none) return 0;
+    const bool access = (change.bits & AttributeChange::kAccess) != 0, modify = (change.bits & AttributeChange::kModify) != 0;
+    return access && modify ? kNotifyAttributes : access ? kNotifyAccess : kNotifyModify;
+  }
 };
 
 SysResult<NewTimes> times_of(const UserTimespec (&times)[2]) {
@@ -191,12 +214,12 @@ Task<SysResult<i64>> set_times(Thread& thread, i32 dirfd, UserPtr<const char> pa
     const Ref<File> file = CO_TRY(thread.files().get(Fd{dirfd}));
     if (file->is_path_only() || file->inode() == nullptr) co_return fail(Errno::kBADF);
     CO_TRY(check_writable_mount(file->path()));
-    co_return co_await change_times(thread, Ref<Inode>(*file->inode()), times);
+    co_return told(co_await change_times(thread, Ref<Inode>(*file->inode()), times), file->path(), times.mask());
   }
   std::string text = CO_TRY(thread.memory().get_path(path));
   const Path place = CO_TRY(co_await walk(thread, dirfd, std::move(text), walk_flags_of(flags)));
   CO_TRY(check_writable_mount(&place));
-  co_return co_await change_times(thread, Ref<Inode>(*place.inode()), times);
+  co_return told(co_await change_times(thread, Ref<Inode>(*place.inode()), times), &place, times.mask());
 }
 
 constexpr UserTimespec kNowTimes[2] = {{0, kUtimeNow}, {0, kUtimeNow}};
@@ -256,6 +279,7 @@ Task<SysResult<i64>> sys_truncate(Thread& thread, UserPtr<const char> path, i64 
   const SysResult<> result = co_await inode->set_attributes(change);
   inode->put_write_access();
   if (!result) co_return fail(result.error());
+  notify_dentry(*place.dentry, kNotifyModify);
   co_return 0;
 }
 
@@ -267,6 +291,7 @@ SysResult<i64> sys_ftruncate(Thread& thread, Fd fd, i64 size) {
   const auto bytes = static_cast<u64>(size);
   if (file->inode() != nullptr && bytes > file->inode()->attributes().size) TRY(check_file_size(thread, bytes - 1, 1));
   TRY(file->truncate(thread, bytes));
+  notify_file(*file, kNotifyModify);
   return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "servers/linux/core/calls_file.h"
 #include "servers/linux/core/thread.h"
 #include "servers/linux/file/fd_table.h"
+#include "servers/linux/vfs/notify.h"
 #include "servers/linux/vfs/path.h"
 
 namespace hati::linux {
@@ -74,6 +75,7 @@ SysResult<i64> read_directory(Thread& thread, Fd fd, UserAddress to, u32 bytes) 
   R records(std::min<usize>(bytes, kRecordsMax));
   const u64 before = file->position();
   TRY(file->iterate(records));
+  notify_file(*file, kNotifyAccess);
   if (records.refused) return fail(Errno::kINVAL);
   if (const SysResult<> copied = thread.memory().write(to.address, records.bytes.data(), records.bytes.size()); !copied) {
     file->set_position(before);

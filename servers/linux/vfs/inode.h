@@ -19,6 +19,7 @@ namespace hati::linux {
 class Credentials;
 class Dentry;
 class FileLocks;
+class NotifyWatch;
 class FileSystem;  // one mounted instance: a superblock
 class Pipe;
 
@@ -91,10 +92,10 @@ class Inode : public RefCounted<Inode> {
   };
   virtual Owner owner() const;
   virtual Task<SysResult<>> set_attributes(AttributeChange change);  // kPERM
-  virtual void touch_access() {}                                     // a read happened
+  virtual void touch_access() {}  // a read happened
 
   // Directories. `name` is one component, neither empty nor "." or "..". The VFS has checked permissions and that names do not exist.
-  virtual SysResult<Ref<Inode>> lookup_now(std::string_view name);    // kNEEDASYNC: only lookup() can tell; kNOENT
+  virtual SysResult<Ref<Inode>> lookup_now(std::string_view name);  // kNEEDASYNC: only lookup() can tell; kNOENT
   virtual Task<SysResult<Ref<Inode>>> lookup(std::string name);
   virtual Task<SysResult<Ref<Inode>>> create(std::string name, NewNode node);  // any type but link and directory
   virtual Task<SysResult<Ref<Inode>>> make_directory(std::string name, NewNode node);
@@ -103,7 +104,8 @@ class Inode : public RefCounted<Inode> {
   virtual Task<SysResult<>> unlink(std::string name, Ref<Inode> target);
   virtual Task<SysResult<>> remove_directory(std::string name, Ref<Inode> target);
   // replaced: what has the new name already, or null. kRenameExchange swaps the two.
-  virtual Task<SysResult<>> rename(std::string name, Ref<Inode> target, Ref<Inode> new_parent, std::string new_name, Ref<Inode> replaced, u32 flags);
+  virtual Task<SysResult<>> rename(std::string name, Ref<Inode> target, Ref<Inode> new_parent, std::string new_name, Ref<Inode> replaced,
+                                   u32 flags);
   virtual Task<SysResult<Ref<Inode>>> make_temporary(NewNode node);  // O_TMPFILE; kOPNOTSUPP
 
   virtual SysResult<std::string> read_link_now(Thread* thread);  // kINVAL: no symbolic link
@@ -144,6 +146,10 @@ class Inode : public RefCounted<Inode> {
   void put_write_access();
   SysResult<> deny_write_access();
   void allow_write_access();
+
+  // For vfs/notify.h: descriptions that refer to it, and who watches it (guarded by NotifyLock).
+  std::atomic<u32> open_files{0};
+  NotifyWatch* first_watch = nullptr;
 
  private:
   Ref<FileSystem> file_system_;

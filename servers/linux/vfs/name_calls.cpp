@@ -4,6 +4,7 @@
 #include "servers/linux/vfs/at_flags.h"
 #include "servers/linux/vfs/device.h"
 #include "servers/linux/vfs/node.h"
+#include "servers/linux/vfs/notify.h"
 #include "servers/linux/vfs/walk.h"
 
 namespace hati::linux {
@@ -32,6 +33,7 @@ Task<SysResult<NewName>> begin_create(Thread& thread, i32 dirfd, std::string pat
 }
 
 void note_created(const NewName& where, Ref<Inode> inode) {
+  notify_name(*where.parent.inode(), where.name, kNotifyCreate, *inode);
   if (where.parent.inode()->cacheable()) (void)DentryCache::instance().insert(*where.parent.dentry, where.name, std::move(inode));
 }
 
@@ -53,7 +55,8 @@ Task<SysResult<i64>> sys_mknodat(Thread& thread, i32 dirfd, UserPtr<const char> 
   if ((mode & kTypeMask) == 0) mode |= kRegular;
   const u32 type = mode & kTypeMask;
   if (type == kDirectory) co_return fail(Errno::kPERM);
-  if (type != kRegular && type != kFifo && type != kSocket && type != kCharacterDevice && type != kBlockDevice) co_return fail(Errno::kINVAL);
+  if (type != kRegular && type != kFifo && type != kSocket && type != kCharacterDevice && type != kBlockDevice)
+    co_return fail(Errno::kINVAL);
   std::string text = CO_TRY(thread.memory().get_path(path));
   const NewName where = CO_TRY(co_await begin_create(thread, dirfd, std::move(text), false));
   const bool is_device = type == kCharacterDevice || type == kBlockDevice;
@@ -64,7 +67,9 @@ Task<SysResult<i64>> sys_mknodat(Thread& thread, i32 dirfd, UserPtr<const char> 
   co_return 0;
 }
 
-Task<SysResult<i64>> sys_mknod(Thread& thread, UserPtr<const char> path, u32 mode, u32 device) { return sys_mknodat(thread, kAtFdCwd, path, mode, device); }
+Task<SysResult<i64>> sys_mknod(Thread& thread, UserPtr<const char> path, u32 mode, u32 device) {
+  return sys_mknodat(thread, kAtFdCwd, path, mode, device);
+}
 
 Task<SysResult<i64>> sys_symlinkat(Thread& thread, UserPtr<const char> target, i32 dirfd, UserPtr<const char> path) {
   std::string content = CO_TRY(thread.memory().get_path(target));
@@ -72,14 +77,18 @@ Task<SysResult<i64>> sys_symlinkat(Thread& thread, UserPtr<const char> target, i
   std::string text = CO_TRY(thread.memory().get_path(path));
   const NewName where = CO_TRY(co_await begin_create(thread, dirfd, std::move(text), false));
   Inode& parent = *where.parent.inode();
-  Ref<Inode> made = CO_TRY(co_await parent.make_symbolic_link(where.name, std::move(content), new_node(thread, parent, kSymbolicLink | 0777)));
+  Ref<Inode> made =
+      CO_TRY(co_await parent.make_symbolic_link(where.name, std::move(content), new_node(thread, parent, kSymbolicLink | 0777)));
   note_created(where, std::move(made));
   co_return 0;
 }
 
-Task<SysResult<i64>> sys_symlink(Thread& thread, UserPtr<const char> target, UserPtr<const char> path) { return sys_symlinkat(thread, target, kAtFdCwd, path); }
+Task<SysResult<i64>> sys_symlink(Thread& thread, UserPtr<const char> target, UserPtr<const char> path) {
+  return sys_symlinkat(thread, target, kAtFdCwd, path);
+}
 
-Task<SysResult<i64>> sys_linkat(Thread& thread, i32 old_dirfd, UserPtr<const char> old_path, i32 new_dirfd, UserPtr<const char> new_path, u32 flags) {
+Task<SysResult<i64>> sys_linkat(Thread& thread, i32 old_dirfd, UserPtr<const char> old_path, i32 new_dirfd, UserPtr<const char> new_path,
+                                u32 flags) {
   if ((flags & ~u32{kAtSymlinkFollow | kAtEmptyPath}) != 0) co_return fail(Errno::kINVAL);
   if ((flags & kAtEmptyPath) != 0 && !thread.capable(kCapDacReadSearch)) co_return fail(Errno::kNOENT);
   std::string old_text = CO_TRY(thread.memory().get_path(old_path));
@@ -93,6 +102,7 @@ Task<SysResult<i64>> sys_linkat(Thread& thread, i32 old_dirfd, UserPtr<const cha
   // A name that is gone cannot come back, except that of O_TMPFILE without O_EXCL ("#...", vfs/open.cpp).
   if (inode.attributes().links == 0 && !(old.dentry->unlinked() && old.dentry->name().starts_with('#'))) co_return fail(Errno::kNOENT);
   CO_TRY(co_await where.parent.inode()->link(where.name, Ref<Inode>(inode)));
+  notify_inode(inode, kNotifyAttributes);
   note_created(where, Ref<Inode>(inode));
   co_return 0;
 }
@@ -108,9 +118,12 @@ SysResult<Ref<Dentry>> existing(SysResult<Ref<Dentry>> found) {
   return found;
 }
 
-void note_removed(Dentry& dentry) {
+void note_removed(const ParentAndName& where, Dentry& dentry) {
   dentry.set_unlinked();
   DentryCache::instance().remove(dentry);
+  if (!dentry.inode()->is(kDirectory)) notify_inode(*dentry.inode(), kNotifyAttributes);
+  notify_if_gone(*dentry.inode());
+  notify_name(*where.parent.inode(), where.name, kNotifyDelete, *dentry.inode());
 }
 
 }  // namespace
@@ -124,7 +137,7 @@ Task<SysResult<i64>> unlink_file(Thread& thread, i32 dirfd, std::string path) {
   CO_TRY(may_delete(thread, where.parent, *dentry, false));
   if (dentry->is_mount_point()) co_return fail(Errno::kBUSY);
   CO_TRY(co_await where.parent.inode()->unlink(where.name, Ref<Inode>(*dentry->inode())));
-  note_removed(*dentry);
+  note_removed(where, *dentry);
   co_return 0;
 }
 
@@ -143,7 +156,7 @@ Task<SysResult<i64>> remove_directory(Thread& thread, i32 dirfd, std::string pat
   const Ref<Inode> victim(*dentry->inode());
   const Mutex::Guard inner = co_await victim->mutex().lock();
   CO_TRY(co_await where.parent.inode()->remove_directory(where.name, victim));
-  note_removed(*dentry);
+  note_removed(where, *dentry);
   co_return 0;
 }
 

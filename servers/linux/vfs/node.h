@@ -7,8 +7,8 @@
 
 namespace hati::linux {
 
-// Mode (with type), umask, owner and set-group-ID as inode creation demands; `parent` is the directory.
-NewNode new_node(Thread& thread, const Inode& parent, u32 mode, u64 device_number = 0);
+// Mode (with type), umask (unless `parent` has a default access list), owner and set-group-ID as inode creation demands; `parent` is the directory.
+NewNode new_node(Thread& thread, Inode& parent, u32 mode, u64 device_number = 0);
 // The mutex of `parent` is held: the directory still exists, is writable and lies on a writable mount.
 SysResult<> may_create(Thread& thread, const Path& parent);
 // unlink(2), rmdir(2), rename(2): as above, and the sticky bit. `want_directory`: kNOTDIR / kISDIR otherwise.

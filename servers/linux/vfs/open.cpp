@@ -3,6 +3,7 @@
 #include "servers/linux/file/pipe.h"
 #include "servers/linux/vfs/device.h"
 #include "servers/linux/vfs/node.h"
+#include "servers/linux/vfs/notify.h"
 #include "servers/linux/vfs/walk.h"
 
 namespace hati::linux {
@@ -58,6 +59,7 @@ SysResult<Ref<File>> open_inode_now(Thread& thread, const Path& place, u32 flags
 SysResult<Ref<File>> finish(Ref<File> file, const Path& place, bool writer) {
   if (file->inode() == nullptr) file->set_location(Ref<Inode>(*place.inode()), std::make_unique<Path>(place));
   if (writer) file->set_counts_as_writer();
+  notify_file(*file, kNotifyOpen);
   return file;
 }
 
@@ -88,7 +90,9 @@ SysResult<> check_directory(const Path& place, u32 flags) {
   return {};
 }
 
-bool must_truncate(const Path& place, u32 flags, bool created) { return (flags & kOpenTruncate) != 0 && !created && place.inode()->is(kRegular); }
+bool must_truncate(const Path& place, u32 flags, bool created) {
+  return (flags & kOpenTruncate) != 0 && !created && place.inode()->is(kRegular);
+}
 
 }  // namespace
 
@@ -119,6 +123,7 @@ Task<SysResult<Ref<File>>> open_place(Thread& thread, Path place, u32 flags, boo
     AttributeChange change;
     change.bits = AttributeChange::kSize;
     CO_TRY(co_await inode->set_attributes(change));
+    notify_dentry(*place.dentry, kNotifyModify);
   }
   co_return finish(std::move(file), place, access.release());
 }
@@ -146,7 +151,9 @@ Task<SysResult<Ref<Dentry>>> create_regular(Thread& thread, Path parent, std::st
   CO_TRY(may_create(thread, parent));
   Inode& directory = *parent.inode();
   Ref<Inode> inode = CO_TRY(co_await directory.create(name, new_node(thread, directory, kRegular | (mode & kModePermissions))));
-  co_return DentryCache::instance().insert(*parent.dentry, name, std::move(inode));
+  Ref<Dentry> dentry = DentryCache::instance().insert(*parent.dentry, name, std::move(inode));
+  notify_name(directory, name, kNotifyCreate, *dentry->inode());
+  co_return dentry;
 }
 
 // The symbolic link at `link` stands where the file should be: on through it. Returns the place of a magic link.
@@ -191,7 +198,8 @@ Task<SysResult<Ref<File>>> open_create(Thread& thread, i32 dirfd, std::string pa
 Task<SysResult<Ref<File>>> open_temporary(Thread& thread, i32 dirfd, std::string path, u32 flags, u32 mode) {
   Path directory = CO_TRY(co_await walk(thread, dirfd, std::move(path), kWalkFollow | kWalkDirectory));
   CO_TRY(may_create(thread, directory));
-  Ref<Inode> inode = CO_TRY(co_await directory.inode()->make_temporary(new_node(thread, *directory.inode(), kRegular | (mode & kModePermissions))));
+  Ref<Inode> inode =
+      CO_TRY(co_await directory.inode()->make_temporary(new_node(thread, *directory.inode(), kRegular | (mode & kModePermissions))));
   auto dentry = Ref<Dentry>::adopt(
       std::make_unique<Dentry>(directory.dentry, (flags & kOpenExclusive ? "!" : "#") + std::to_string(inode->attributes().inode), inode)
           .release());

@@ -3,6 +3,7 @@
 #include "servers/linux/vfs/path.h"
 
 #include "servers/linux/process/credentials.h"
+#include "servers/linux/vfs/acl.h"
 #include "servers/linux/vfs/fs_contexts.h"
 
 namespace hati::linux {
@@ -43,15 +44,34 @@ std::string file_text(const File& file, const Path& root) {
   return text;
 }
 
-SysResult<> check_permission(const Credentials& credentials, const Inode& inode, u32 access) {
-  const Inode::Owner owner = inode.owner();
+namespace {
+
+// The list decides for everybody but the owner, unless the group's bits (the mask) are empty. kNODATA: there is none.
+SysResult<> check_access_list(const Credentials& credentials, const Inode& inode, const Inode::Owner& owner, u32 access) {
+  const u32 type = owner.mode & kTypeMask;
+  if ((owner.mode & 0070) == 0 || (type != kRegular && type != kDirectory)) return fail(Errno::kNODATA);
+  const std::string text = TRY(const_cast<Inode&>(inode).get_xattr(kAclAccess));
+  return check_acl(credentials, TRY(parse_acl(text)), owner, access);
+}
+
+SysResult<> check_mode(const Credentials& credentials, const Inode& inode, const Inode::Owner& owner, u32 access) {
   u32 granted = owner.mode;
   if (credentials.fsuid == owner.uid) {
     granted >>= 6;
-  } else if (credentials.fsgid == owner.gid || credentials.in_group(owner.gid)) {
-    granted >>= 3;
+  } else {
+    const SysResult<> listed = check_access_list(credentials, inode, owner, access);
+    if (listed || listed.error() == Errno::kACCES) return listed;
+    if (credentials.fsgid == owner.gid || credentials.in_group(owner.gid)) granted >>= 3;
   }
-  if ((access & ~granted & 7) == 0) [[likely]]
+  if ((access & ~granted & 7) != 0) return fail(Errno::kACCES);
+  return {};
+}
+
+}  // namespace
+
+SysResult<> check_permission(const Credentials& credentials, const Inode& inode, u32 access) {
+  const Inode::Owner owner = inode.owner();
+  if (check_mode(credentials, inode, owner, access)) [[likely]]
     return {};
   const bool directory = (owner.mode & kTypeMask) == kDirectory;
   // capabilities(7): execution of a file needs at least one x bit, whoever asks.

@@ -3,6 +3,7 @@
 // that the check against cycles stays true.
 #include "servers/linux/core/calls_file.h"
 #include "servers/linux/vfs/node.h"
+#include "servers/linux/vfs/notify.h"
 #include "servers/linux/vfs/walk.h"
 
 namespace hati::linux {
@@ -41,7 +42,8 @@ SysResult<> check_ends(const Rename& rename) {
   if ((rename.flags & kRenameNoReplace) != 0 && target_exists) return fail(Errno::kEXIST);
   if ((rename.flags & kRenameExchange) != 0 && !target_exists) return fail(Errno::kNOENT);
   const bool source_directory = rename.source->inode()->is(kDirectory);
-  if (!source_directory && (rename.from.trailing_slash || ((rename.flags & kRenameExchange) == 0 && rename.to.trailing_slash))) return fail(Errno::kNOTDIR);
+  if (!source_directory && (rename.from.trailing_slash || ((rename.flags & kRenameExchange) == 0 && rename.to.trailing_slash)))
+    return fail(Errno::kNOTDIR);
   // A directory must not end up below itself, nor may its own ancestor be replaced.
   if (is_ancestor(*rename.source, rename.to.parent.dentry)) return fail(Errno::kINVAL);
   if (target_exists && is_ancestor(*rename.target, rename.from.parent.dentry))
@@ -59,9 +61,16 @@ SysResult<> check_rights(Thread& thread, const Rename& rename) {
     TRY(may_delete(thread, rename.to.parent, *rename.target, wanted));
   }
   // Moving a directory changes its "..".
-  if (source_directory && rename.from.parent.dentry != rename.to.parent.dentry) TRY(check_permission(thread.cred(), *rename.source->inode(), kAccessWrite));
+  if (source_directory && rename.from.parent.dentry != rename.to.parent.dentry)
+    TRY(check_permission(thread.cred(), *rename.source->inode(), kAccessWrite));
   if (rename.source->is_mount_point() || rename.target->is_mount_point()) return fail(Errno::kBUSY);
   return {};
+}
+
+// The inode lost the name that another took over.
+void notify_replaced(Inode& inode) {
+  if (!inode.is(kDirectory)) notify_inode(inode, kNotifyAttributes);
+  notify_if_gone(inode);
 }
 
 Task<SysResult<i64>> rename_locked(Thread& thread, Rename rename) {
@@ -75,14 +84,18 @@ Task<SysResult<i64>> rename_locked(Thread& thread, Rename rename) {
   if (to.dentry->unlinked()) co_return fail(Errno::kNOENT);
   const bool exchange = (rename.flags & kRenameExchange) != 0;
   Ref<Inode> replaced = rename.target->inode() != nullptr ? Ref<Inode>(*rename.target->inode()) : nullptr;
-  CO_TRY(co_await from.inode()->rename(rename.from.name, Ref<Inode>(*rename.source->inode()), Ref<Inode>(*to.inode()), rename.to.name, replaced, rename.flags));
+  CO_TRY(co_await from.inode()->rename(rename.from.name, Ref<Inode>(*rename.source->inode()), Ref<Inode>(*to.inode()), rename.to.name,
+                                       replaced, rename.flags));
   DentryCache& cache = DentryCache::instance();
   if (exchange) {
     cache.exchange(*rename.source, *rename.target);
+    notify_moved(*to.inode(), rename.to.name, *from.inode(), rename.from.name, *rename.target->inode());
   } else {
     if (replaced) rename.target->set_unlinked();
     cache.move(*rename.source, *to.dentry, rename.to.name);
+    if (replaced) notify_replaced(*replaced);
   }
+  notify_moved(*from.inode(), rename.from.name, *to.inode(), rename.to.name, *rename.source->inode());
   co_return 0;
 }
 
@@ -107,7 +120,8 @@ Task<SysResult<i64>> rename_paths(Thread& thread, i32 old_dirfd, std::string old
 
 }  // namespace
 
-Task<SysResult<i64>> sys_renameat2(Thread& thread, i32 old_dirfd, UserPtr<const char> old_path, i32 new_dirfd, UserPtr<const char> new_path, u32 flags) {
+Task<SysResult<i64>> sys_renameat2(Thread& thread, i32 old_dirfd, UserPtr<const char> old_path, i32 new_dirfd, UserPtr<const char> new_path,
+                                   u32 flags) {
   if ((flags & ~u32{kRenameNoReplace | kRenameExchange}) != 0) co_return fail(Errno::kINVAL);
   if ((flags & kRenameNoReplace) != 0 && (flags & kRenameExchange) != 0) co_return fail(Errno::kINVAL);
   std::string from = CO_TRY(thread.memory().get_path(old_path));
@@ -115,7 +129,8 @@ Task<SysResult<i64>> sys_renameat2(Thread& thread, i32 old_dirfd, UserPtr<const 
   co_return co_await rename_paths(thread, old_dirfd, std::move(from), new_dirfd, std::move(to), flags);
 }
 
-Task<SysResult<i64>> sys_renameat(Thread& thread, i32 old_dirfd, UserPtr<const char> old_path, i32 new_dirfd, UserPtr<const char> new_path) {
+Task<SysResult<i64>> sys_renameat(Thread& thread, i32 old_dirfd, UserPtr<const char> old_path, i32 new_dirfd,
+                                  UserPtr<const char> new_path) {
   return sys_renameat2(thread, old_dirfd, old_path, new_dirfd, new_path, 0);
 }
 

@@ -3,6 +3,9 @@
 #include "servers/linux/core/calls_file.h"
 #include "servers/linux/core/thread.h"
 #include "servers/linux/file/fd_table.h"
+#include "servers/linux/vfs/acl.h"
+#include "servers/linux/vfs/node.h"
+#include "servers/linux/vfs/notify.h"
 #include "servers/linux/vfs/path.h"
 
 namespace hati::linux {
@@ -16,18 +19,20 @@ constexpr usize kValueMax = 65536;
 struct Place {
   Ref<Inode> inode;
   bool read_only = false;
+  Ref<Dentry> dentry;  // null: a file without a name
 };
 
 Task<SysResult<Place>> place_of(Thread& thread, UserPtr<const char> path, bool follow) {
   std::string text = CO_TRY(thread.memory().get_path(path));
   const Path found = CO_TRY(co_await walk(thread, kAtFdCwd, std::move(text), follow ? kWalkFollow : 0));
-  co_return Place{Ref<Inode>(*found.inode()), found.mount->read_only()};
+  co_return Place{Ref<Inode>(*found.inode()), found.mount->read_only(), found.dentry};
 }
 
 SysResult<Place> place_of(Thread& thread, Fd fd) {
   const Ref<File> file = TRY(thread.files().get(fd));
   if (file->is_path_only() || file->inode() == nullptr) return fail(Errno::kBADF);
-  return Place{Ref<Inode>(*file->inode()), file->path() != nullptr && file->path()->mount->read_only()};
+  return Place{Ref<Inode>(*file->inode()), file->path() != nullptr && file->path()->mount->read_only(),
+               file->path() != nullptr ? file->path()->dentry : Ref<Dentry>()};
 }
 
 SysResult<std::string> name_of(Thread& thread, UserPtr<const char> name) {
@@ -45,8 +50,15 @@ SysResult<> check(Thread& thread, const Place& place, const std::string& name, b
     return fail(write ? Errno::kPERM : Errno::kNODATA);
   }
   if (name.starts_with("security.")) {
-    if (!write || thread.capable(kCapSysAdmin)) return {};
+    const bool capability = name == "security.capability";
+    if (!write || thread.capable(capability ? kCapSetfcap : kCapSysAdmin)) return {};
     return fail(Errno::kPERM);
+  }
+  if (is_acl_name(name)) {
+    if (place.inode->is(kSymbolicLink)) return fail(Errno::kOPNOTSUPP);
+    if (write && name == kAclDefault && !place.inode->is(kDirectory)) return fail(Errno::kACCES);
+    if (write && !owns(thread.cred(), *place.inode)) return fail(Errno::kPERM);
+    return {};
   }
   if (!name.starts_with("user.")) return fail(Errno::kOPNOTSUPP);
   if (!place.inode->is(kRegular) && !place.inode->is(kDirectory)) return fail(write ? Errno::kPERM : Errno::kNODATA);
@@ -61,6 +73,7 @@ SysResult<i64> set(Thread& thread, const Place& place, UserPtr<const char> name,
   if (bytes > 0) TRY(thread.memory().read(value.address, content.data(), bytes));
   TRY(check(thread, place, key, true));
   TRY(place.inode->set_xattr(key, std::move(content), flags));
+  if (place.dentry) notify_dentry(*place.dentry, kNotifyAttributes);
   return 0;
 }
 
@@ -92,16 +105,19 @@ SysResult<i64> remove(Thread& thread, const Place& place, UserPtr<const char> na
   const std::string key = TRY(name_of(thread, name));
   TRY(check(thread, place, key, true));
   TRY(place.inode->remove_xattr(key));
+  if (place.dentry) notify_dentry(*place.dentry, kNotifyAttributes);
   return 0;
 }
 
 }  // namespace
 
-Task<SysResult<i64>> sys_setxattr(Thread& thread, UserPtr<const char> path, UserPtr<const char> name, UserAddress value, u64 bytes, u32 flags) {
+Task<SysResult<i64>> sys_setxattr(Thread& thread, UserPtr<const char> path, UserPtr<const char> name, UserAddress value, u64 bytes,
+                                  u32 flags) {
   const Place place = CO_TRY(co_await place_of(thread, path, true));
   co_return set(thread, place, name, value, bytes, flags);
 }
-Task<SysResult<i64>> sys_lsetxattr(Thread& thread, UserPtr<const char> path, UserPtr<const char> name, UserAddress value, u64 bytes, u32 flags) {
+Task<SysResult<i64>> sys_lsetxattr(Thread& thread, UserPtr<const char> path, UserPtr<const char> name, UserAddress value, u64 bytes,
+                                   u32 flags) {
   const Place place = CO_TRY(co_await place_of(thread, path, false));
   co_return set(thread, place, name, value, bytes, flags);
 }

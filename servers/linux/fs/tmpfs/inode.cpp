@@ -10,7 +10,9 @@ namespace {
 constexpr u64 kLastOffset = u64{1} << 40;  // of readdir: that of an entry is this less its number
 constexpr u64 kDirentSize = 20;  // what Linux counts for an entry in a directory's size
 
-bool before(const Timespec& a, const Timespec& b) { return a.seconds != b.seconds ? a.seconds < b.seconds : a.nanoseconds <= b.nanoseconds; }
+bool before(const Timespec& a, const Timespec& b) {
+  return a.seconds != b.seconds ? a.seconds < b.seconds : a.nanoseconds <= b.nanoseconds;
+}
 
 }  // namespace
 
@@ -18,8 +20,16 @@ TmpfsInode::TmpfsInode(Tmpfs& owner, const NewNode& node) : Inode(owner), mode_(
   (void)owner.charge_inode();
   const Timespec now = wall_time_now();
   number_ = owner.next_inode();
-  attributes_ = {.inode = number_, .mode = node.mode, .links = (node.mode & kTypeMask) == kDirectory ? 2u : 1u, .uid = node.uid, .gid = node.gid,
-                 .device_number = node.device_number, .access = now, .modify = now, .change = now, .birth = now};
+  attributes_ = {.inode = number_,
+                 .mode = node.mode,
+                 .links = (node.mode & kTypeMask) == kDirectory ? 2u : 1u,
+                 .uid = node.uid,
+                 .gid = node.gid,
+                 .device_number = node.device_number,
+                 .access = now,
+                 .modify = now,
+                 .change = now,
+                 .birth = now};
 }
 
 TmpfsInode::~TmpfsInode() {
@@ -34,9 +44,7 @@ Attributes TmpfsInode::attributes() const {
   switch (result.mode & kTypeMask) {
     case kDirectory: result.size = (entries_.size() + 2) * kDirentSize; break;
     case kSymbolicLink: result.size = target_.size(); break;
-    default:
-      result.size = size();
-      result.blocks = (sparse_ ? resident_pages() : charged_) * 8;
+    default: result.size = size(); result.blocks = (sparse_ ? resident_pages() : charged_) * 8;
   }
   return result;
 }
@@ -51,7 +59,8 @@ void TmpfsInode::touch_change() { attributes_.change = attributes_.modify = wall
 // relatime: only if the content was changed since the last access.
 void TmpfsInode::touch_access() {
   SpinGuard guard(lock_);
-  if (before(attributes_.access, attributes_.modify) || before(attributes_.access, attributes_.change)) attributes_.access = wall_time_now();
+  if (before(attributes_.access, attributes_.modify) || before(attributes_.access, attributes_.change))
+    attributes_.access = wall_time_now();
 }
 
 void TmpfsInode::set_times(Timespec time) {
@@ -69,7 +78,10 @@ void TmpfsInode::set_owner_and_mode(const NewNode& node) {
 Task<SysResult<>> TmpfsInode::set_attributes(AttributeChange change) {
   if ((change.bits & AttributeChange::kSize) != 0) CO_TRY(resize(change.size));
   SpinGuard guard(lock_);
-  if ((change.bits & AttributeChange::kMode) != 0) mode_.store((mode() & kTypeMask) | (change.mode & kModePermissions), std::memory_order_relaxed);
+  if ((change.bits & AttributeChange::kMode) != 0) {
+    mode_.store((mode() & kTypeMask) | (change.mode & kModePermissions), std::memory_order_relaxed);
+    change_access_list(change.mode);
+  }
   if ((change.bits & AttributeChange::kUid) != 0) attributes_.uid = change.uid;
   if ((change.bits & AttributeChange::kGid) != 0) attributes_.gid = change.gid;
   if ((change.bits & AttributeChange::kAccess) != 0) attributes_.access = change.access;
@@ -123,6 +135,7 @@ SysResult<Ref<TmpfsInode>> TmpfsInode::make(std::string_view name, const NewNode
   if (tmpfs().statistics().inodes != 0 && tmpfs().statistics().inodes_free == 0) return fail(Errno::kNOSPC);
   auto inode = Ref<TmpfsInode>::adopt(std::make_unique<TmpfsInode>(tmpfs(), node).release());
   inode->target_ = std::move(target);
+  inherit_access_list(*inode);
   if (!name.empty()) TRY(insert(name, inode));
   if ((node.mode & kTypeMask) == kDirectory) {
     inode->set_parent_number(number());
@@ -136,7 +149,9 @@ void TmpfsInode::set_parent_number(u64 number) {
   parent_number_ = number;
 }
 
-SysResult<Ref<TmpfsInode>> TmpfsInode::add(std::string_view name, const NewNode& node, std::string target) { return make(name, node, std::move(target)); }
+SysResult<Ref<TmpfsInode>> TmpfsInode::add(std::string_view name, const NewNode& node, std::string target) {
+  return make(name, node, std::move(target));
+}
 
 SysResult<> TmpfsInode::add_link(std::string_view name, Ref<TmpfsInode> target) {
   TRY(insert(name, target));
@@ -163,7 +178,9 @@ Task<SysResult<Ref<Inode>>> TmpfsInode::make_temporary(NewNode node) {
   co_return Ref<Inode>(std::move(inode));
 }
 
-Task<SysResult<>> TmpfsInode::link(std::string name, Ref<Inode> target) { co_return add_link(name, Ref<TmpfsInode>(static_cast<TmpfsInode&>(*target))); }
+Task<SysResult<>> TmpfsInode::link(std::string name, Ref<Inode> target) {
+  co_return add_link(name, Ref<TmpfsInode>(static_cast<TmpfsInode&>(*target)));
+}
 
 Task<SysResult<>> TmpfsInode::unlink(std::string name, Ref<Inode> target) {
   if (!child(name)) co_return fail(Errno::kNOENT);
@@ -182,7 +199,8 @@ Task<SysResult<>> TmpfsInode::remove_directory(std::string name, Ref<Inode> targ
   co_return SysResult<>{};
 }
 
-Task<SysResult<>> TmpfsInode::rename(std::string name, Ref<Inode> target, Ref<Inode> new_parent, std::string new_name, Ref<Inode> replaced, u32 flags) {
+Task<SysResult<>> TmpfsInode::rename(std::string name, Ref<Inode> target, Ref<Inode> new_parent, std::string new_name, Ref<Inode> replaced,
+                                     u32 flags) {
   auto& to = static_cast<TmpfsInode&>(*new_parent);
   auto& moved = static_cast<TmpfsInode&>(*target);
   if (replaced && (flags & kRenameExchange) == 0) {
@@ -243,47 +261,6 @@ void TmpfsInode::clear() {
   }
   for (auto& [name, entry] : entries)
     if (entry.inode->is(kDirectory)) entry.inode->clear();
-}
-
-namespace {
-bool xattr_supported(const std::string& name) { return name.starts_with("user.") || name.starts_with("trusted.") || name.starts_with("security."); }
-}  // namespace
-
-SysResult<std::string> TmpfsInode::get_xattr(const std::string& name) {
-  if (!xattr_supported(name)) return fail(Errno::kOPNOTSUPP);
-  SpinGuard guard(lock_);
-  const auto found = xattrs_.find(name);
-  if (found == xattrs_.end()) return fail(Errno::kNODATA);
-  return found->second;
-}
-
-SysResult<> TmpfsInode::set_xattr(const std::string& name, std::string value, u32 flags) {
-  if (!xattr_supported(name)) return fail(Errno::kOPNOTSUPP);
-  SpinGuard guard(lock_);
-  const bool exists = xattrs_.contains(name);
-  if ((flags & kXattrCreate) != 0 && exists) return fail(Errno::kEXIST);
-  if ((flags & kXattrReplace) != 0 && !exists) return fail(Errno::kNODATA);
-  usize total = name.size() + value.size();
-  for (const auto& [key, old] : xattrs_) total += key.size() + old.size();
-  if (total > 65536) return fail(Errno::kNOSPC);
-  xattrs_[name] = std::move(value);
-  attributes_.change = wall_time_now();
-  return {};
-}
-
-SysResult<> TmpfsInode::remove_xattr(const std::string& name) {
-  if (!xattr_supported(name)) return fail(Errno::kOPNOTSUPP);
-  SpinGuard guard(lock_);
-  if (xattrs_.erase(name) == 0) return fail(Errno::kNODATA);
-  attributes_.change = wall_time_now();
-  return {};
-}
-
-SysResult<std::vector<std::string>> TmpfsInode::list_xattr() {
-  std::vector<std::string> names;
-  SpinGuard guard(lock_);
-  for (const auto& [name, value] : xattrs_) names.push_back(name);
-  return names;
 }
 
 }  // namespace hati::linux

@@ -14,7 +14,7 @@
 namespace hati::linux {
 
 struct TmpfsOptions {
-  u64 size = 0;    // bytes; 0: half of the memory
+  u64 size = 0;  // bytes; 0: half of the memory
   u64 inodes = 0;  // 0: one per 2 pages of memory
   u32 mode = 01777;
   u32 uid = 0, gid = 0;
@@ -77,7 +77,8 @@ class TmpfsInode final : public Inode {
   Task<SysResult<>> link(std::string name, Ref<Inode> target) override;
   Task<SysResult<>> unlink(std::string name, Ref<Inode> target) override;
   Task<SysResult<>> remove_directory(std::string name, Ref<Inode> target) override;
-  Task<SysResult<>> rename(std::string name, Ref<Inode> target, Ref<Inode> new_parent, std::string new_name, Ref<Inode> replaced, u32 flags) override;
+  Task<SysResult<>> rename(std::string name, Ref<Inode> target, Ref<Inode> new_parent, std::string new_name, Ref<Inode> replaced,
+                           u32 flags) override;
   Task<SysResult<Ref<Inode>>> make_temporary(NewNode node) override;
   SysResult<std::string> read_link_now(Thread* thread) override;
   SysResult<Ref<File>> open_now(Thread* thread, u32 flags) override;
@@ -133,6 +134,10 @@ class TmpfsInode final : public Inode {
   void recount_pages() HATI_REQUIRES(lock_);
   u64 resident_pages() const HATI_REQUIRES(lock_);
   void touch_change() HATI_REQUIRES(lock_);
+  // POSIX access lists (attributes.cpp).
+  SysResult<> set_access_list(const std::string& name, std::string value) HATI_REQUIRES(lock_);
+  void change_access_list(u32 mode) HATI_REQUIRES(lock_);
+  void inherit_access_list(TmpfsInode& child) const HATI_EXCLUDES(lock_);
 
   mutable SpinLock lock_;
   u64 number_ = 0;
@@ -140,12 +145,12 @@ class TmpfsInode final : public Inode {
   std::atomic<u64> size_{0};
   std::atomic<u32> seals_{1};  // F_SEAL_SEAL: only a memfd that allows it can be sealed
   Attributes attributes_ HATI_GUARDED_BY(lock_);
-  Memory memory_ HATI_GUARDED_BY(lock_);        // regular files
-  std::atomic<Handle> handle_{kNoHandle};       // of memory_, for readers
-  std::atomic<u64> memory_bytes_{0};            // size of memory_; changed under lock_
-  u64 charged_ HATI_GUARDED_BY(lock_) = 0;      // pages
+  Memory memory_ HATI_GUARDED_BY(lock_);  // regular files
+  std::atomic<Handle> handle_{kNoHandle};  // of memory_, for readers
+  std::atomic<u64> memory_bytes_{0};  // size of memory_; changed under lock_
+  u64 charged_ HATI_GUARDED_BY(lock_) = 0;  // pages
   bool sparse_ HATI_GUARDED_BY(lock_) = false;  // pages must be counted by the kernel
-  std::string target_;                          // symbolic links; constant
+  std::string target_;  // symbolic links; constant
   std::map<std::string, std::string> xattrs_ HATI_GUARDED_BY(lock_);
   // Directories.
   std::map<std::string, Entry, std::less<>> entries_ HATI_GUARDED_BY(lock_);
