@@ -9,6 +9,7 @@ from .report import Report, Suite
 from .suite_guest import FuzzSuite, GuestSuite
 from .suite_host import HostSuite
 from .suite_python import PythonSuite
+from .suite_workload import WorkloadSuite
 
 EPILOG = """\
 examples:
@@ -39,6 +40,7 @@ def suites(everything: bool) -> list[Suite]:
         GuestSuite("hati", 2, "hati.linux=separate"),
         FuzzSuite("hati", 2, "hati.linux=attached"),
     ]
+    chosen.append(WorkloadSuite(everything))
     if everything:
         chosen += [GuestSuite("hati", cpus, "hati.linux=separate") for cpus in (1, 4)]
     for kernel in ("linux", "hati"):

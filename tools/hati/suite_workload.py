@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""Workloads: command lines of Debian's programs, run on Linux and on Hati from the same tree; what they print must be the same.
+
+tests/workloads/README.md says how the scripts are written. What Linux printed is kept until script, tree or kernel changes.
+"""
+
+import difflib
+import fnmatch
+import hashlib
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from . import boot, debian, initramfs, linux_kernel, qemu
+from .common import BUILD, ROOT, say
+from .report import Result, Suite, Verdict
+
+FOLDER = ROOT / "tests" / "workloads"
+KEPT = BUILD / "debian"
+_MARK = re.compile(r"^@@@ (\d+|end)$")
+_STATUS = re.compile(r"^@@= (\d+)$")
+_DIFF_LINES = 12
+
+Outputs = dict[int, tuple[str, str]]  # by line number: text, exit status
+
+
+class WorkloadSuite(Suite):
+    """The scripts of the short set, or all."""
+
+    def __init__(self, everything: bool):
+        self.name = "workloads"
+        self.about = "Debian's programs: the same output on Linux and on Hati" + (", all scripts" if everything else "")
+        self.everything = everything
+
+    def run(self, pattern: str) -> Iterator[Result]:
+        for script in sorted(FOLDER.glob("*.sh")):
+            text = script.read_text()
+            if self.everything or "# set: short" in text or (pattern and script.stem in pattern):
+                yield from self._script(script, text, pattern)
+
+    def _script(self, script: Path, text: str, pattern: str) -> Iterator[Result]:
+        lines = {number: line for number, line in enumerate(text.splitlines(), 1) if line and not line.startswith("#")}
+        names = {number: f"{script.stem}/{number}" for number in lines}
+        chosen = {number: line for number, line in lines.items() if not pattern or fnmatch.fnmatch(names[number], pattern)}
+        if not chosen:
+            return
+        try:
+            tree = _tree(script, packages_of(text))
+        except debian.Unavailable as error:
+            yield Result(script.stem, Verdict.SKIPPED, f"no Debian packages here: {error}")
+            return
+        expected = _on_linux(script, tree)
+        found = _run("hati", script, tree)
+        for number, line in chosen.items():
+            yield judge(names[number], line, expected.get(number), found.get(number))
+
+
+def packages_of(text: str) -> tuple[str, ...]:
+    found = re.search(r"^# packages: (.*)$", text, re.MULTILINE)
+    return tuple(found[1].split()) if found else ()
+
+
+def judge(name: str, line: str, expected: tuple[str, str] | None, found: tuple[str, str] | None) -> Result:
+    """Compares what one line did on Linux and on Hati, as its ending demands."""
+    if expected is None:
+        return Result.failed(name, f"Linux did not get to: {line}")
+    if found is None:
+        return Result.failed(name, f"Hati did not get to: {line}")
+    problems = []
+    if expected[1] != found[1]:
+        problems.append(f"status {found[1]}, on Linux {expected[1]}")
+    if not line.endswith("#="):
+        ours, theirs = (normalise(text, line.endswith("#~")).splitlines() for text in (found[0], expected[0]))
+        if ours != theirs:
+            problems += list(difflib.unified_diff(theirs, ours, "Linux", "Hati", lineterm="", n=1))[:_DIFF_LINES]
+    if not problems:
+        return Result(name, Verdict.PASSED)
+    return Result.failed(name, "\n".join([line, *problems]))
+
+
+def normalise(text: str, numbers: bool) -> str:
+    """Without what differs from run to run: numbers of processes that bash mentions, and where asked for all numbers and widths."""
+    text = re.sub(r"(?m)^(bash: line \d+:|\[\d+\][+-]?) +\d+\b", r"\1 PID", text)
+    if numbers:
+        text = re.sub(r"\d+(\.\d+)?", "N", text)
+        text = re.sub(r"[ \t]+", " ", text)
+    return text.strip("\n")
+
+
+def sections(console: str) -> Outputs:
+    """What each line printed, from a machine's console."""
+    result: Outputs = {}
+    number, text = 0, []
+    for line in console.replace("\r", "").split("\n"):
+        if mark := _MARK.match(line):
+            number, text = int(mark[1]) if mark[1] != "end" else 0, []
+        elif (status := _STATUS.match(line)) and number:
+            result[number] = ("\n".join(text), status[1])
+            number = 0
+        else:
+            text.append(line)
+    return result
+
+
+def _tree(script: Path, packages: tuple[str, ...]) -> bytes:
+    extra = initramfs.Archive()
+    extra.file("workload/init", (FOLDER / "init").read_bytes(), 0o755)
+    extra.file(f"workload/{script.name}", script.read_bytes(), 0o644)
+    extra.file("workload/busybox", initramfs.BUSYBOX.read_bytes(), 0o755)
+    extra.file("workload/poweroff", b"#!/workload/busybox sh\nexec /workload/busybox poweroff -f\n", 0o755)
+    extra.device("dev/console", "c", 5, 1)
+    return debian.archive(packages) + extra.to_bytes()
+
+
+def _on_linux(script: Path, tree: bytes) -> Outputs:
+    key = hashlib.sha256(tree + str(linux_kernel.kernel().stat().st_size).encode()).hexdigest()
+    kept = KEPT / f"linux-{script.stem}.json"
+    if kept.exists() and (known := json.loads(kept.read_text())).get("key") == key:
+        return {int(number): (text, status) for number, (text, status) in known["lines"].items()}
+    say(f"{script.name} on Linux, to compare with")
+    lines = _run("linux", script, tree)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps({"key": key, "lines": lines}))
+    return lines
+
+
+def _run(kernel: str, script: Path, tree: bytes) -> Outputs:
+    words = f"console=ttyS0 panic=-1 quiet loglevel=3 rdinit=/workload/init W={script.name}"
+    machine = boot.machine_for(kernel, tree, "workload", words, cpus=2, memory="2G")
+    with qemu.Running(machine, qemu.log_path(f"workload-{script.stem}-{kernel}"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as running:
+        running.wait(900)
+        return sections(running.output().decode(errors="replace"))
