@@ -91,5 +91,6 @@ SysResult<i64> sys_getrandom(Thread& thread, UserAddress buffer, u64 bytes, u32 
 SysResult<i64> sys_syslog(Thread& thread, i32 type, UserAddress buffer, i32 bytes);
 Task<SysResult<i64>> sys_reboot(Thread& thread, u32 magic1, u32 magic2, u32 command, UserPtr<const char> argument);
 SysResult<i64> sys_unshare(Thread& thread, u64 flags);
+SysResult<i64> sys_setns(Thread& thread, Fd fd, u64 type);
 
 }  // namespace hati::linux

@@ -5,13 +5,14 @@
 
 #include "servers/linux/core/world.h"
 #include "servers/linux/file/fd_table.h"
+#include "servers/linux/fs/procfs/namespaces.h"
 #include "servers/linux/fs/procfs/node.h"
 
 namespace hati::linux::proc {
 
 namespace {
 
-enum FixedInode : u64 { kTaskInode = 64, kFdInode, kFdinfoInode, kExeInode, kCwdInode, kRootLinkInode, kMemInode };
+enum FixedInode : u64 { kTaskInode = 64, kFdInode, kFdinfoInode, kExeInode, kCwdInode, kRootLinkInode, kMemInode, kNsInode, kNsLinks };
 
 template <class Number>
 bool parse(std::string_view name, Number& number) {
@@ -20,7 +21,9 @@ bool parse(std::string_view name, Number& number) {
 }
 
 Tid id_of(const Subject& subject) { return subject.whole ? subject.process->pid : subject.thread->tid(); }
-u64 inode_of(const Subject& subject, u64 index) { return process_inode(id_of(subject), index) + (subject.whole ? 0 : kInodesPerProcess / 2); }
+u64 inode_of(const Subject& subject, u64 index) {
+  return process_inode(id_of(subject), index) + (subject.whole ? 0 : kInodesPerProcess / 2);
+}
 
 NodeInfo info_of(const Subject& subject, u64 index, u32 mode) {
   const Ref<const Credentials> credentials = subject.thread->credentials();
@@ -104,7 +107,8 @@ class DescriptorDirectory final : public DirectoryNode {
                 std::string_view(file->info()));
       return out.take();
     };
-    return make_node<TextNode>(file_system(), info_of(subject_, kDescriptorInodes + (1 << 17) + static_cast<u64>(number), kRegular | 0444), text);
+    return make_node<TextNode>(file_system(), info_of(subject_, kDescriptorInodes + (1 << 17) + static_cast<u64>(number), kRegular | 0444),
+                               text);
   }
 
   const Subject subject_;
@@ -167,6 +171,50 @@ class TaskDirectory final : public DirectoryNode {
   const Ref<Process> process_;
 };
 
+// ns: links to what setns(2) takes.
+class NamespaceDirectory final : public DirectoryNode {
+ public:
+  NamespaceDirectory(FileSystem& file_system, Subject subject)
+      : DirectoryNode(file_system, info_of(subject, kNsInode, kDirectory | 0511)), subject_(std::move(subject)) {}
+
+  SysResult<Ref<Inode>> lookup_now(std::string_view name) override {
+    const auto kinds = namespace_kinds();
+    for (usize i = 0; i < kinds.size(); ++i)
+      if (name == kinds[i].name) return link_to(kinds[i], i);
+    return fail(Errno::kNOENT);
+  }
+
+ protected:
+  std::vector<Entry> entries(u64 position) const override {
+    std::vector<Entry> result;
+    for (usize i = 0; i < namespace_kinds().size(); ++i)
+      if (kFirstPosition + i >= position)
+        result.push_back({namespace_kinds()[i].name, inode_of(subject_, kNsLinks + i), kSymbolicLink, kFirstPosition + i});
+    return result;
+  }
+
+ private:
+  SysResult<Ref<Inode>> link_to(const NamespaceKind& kind, usize index) const {
+    const auto find = [subject = subject_, &kind](Thread* reader) -> SysResult<Ref<NsfsInode>> {
+      if (!may_inspect(reader, subject)) return fail(Errno::kACCES);
+      Ref<NsfsInode> found = namespace_inode(kind, subject);
+      if (!found) return fail(Errno::kNOENT);
+      return found;
+    };
+    const auto target = [find](Thread* reader) -> SysResult<std::string> {
+      const Ref<NsfsInode> found = TRY(find(reader));
+      return found->text();
+    };
+    const auto place = [find](Thread* reader) -> SysResult<Path> {
+      const Ref<NsfsInode> found = TRY(find(reader));
+      return detached_path(Ref<Inode>(*found), found->text());
+    };
+    return make_node<LinkNode>(file_system(), info_of(subject_, kNsLinks + index, kSymbolicLink | 0777), target, place);
+  }
+
+  const Subject subject_;
+};
+
 class SubjectDirectory final : public DirectoryNode {
  public:
   SubjectDirectory(FileSystem& file_system, Subject subject)
@@ -182,6 +230,7 @@ class SubjectDirectory final : public DirectoryNode {
       if (name == fixed.name) return fixed_link(fixed);
     if (name == "mem") return memory_node(file_system(), info_of(subject_, kMemInode, kRegular | 0600), subject_);
     if (name == "fd" || name == "fdinfo") return make_node<DescriptorDirectory>(file_system(), subject_, name == "fdinfo");
+    if (name == "ns") return make_node<NamespaceDirectory>(file_system(), subject_);
     if (name == "task" && subject_.whole) return make_node<TaskDirectory>(file_system(), subject_);
     return fail(Errno::kNOENT);
   }
@@ -199,6 +248,7 @@ class SubjectDirectory final : public DirectoryNode {
     for (const FixedLink& fixed : kLinks) add(fixed.name, fixed.inode, kSymbolicLink);
     add("fd", kFdInode, kDirectory);
     add("fdinfo", kFdinfoInode, kDirectory);
+    add("ns", kNsInode, kDirectory);
     if (subject_.whole) add("task", kTaskInode, kDirectory);
     return result;
   }
@@ -210,7 +260,8 @@ class SubjectDirectory final : public DirectoryNode {
       return file.read(subject, reader);
     };
     Writer write;
-    if (file.write != nullptr) write = [subject = subject_, &file](Thread& writer, std::string_view bytes) { return file.write(subject, writer, bytes); };
+    if (file.write != nullptr)
+      write = [subject = subject_, &file](Thread& writer, std::string_view bytes) { return file.write(subject, writer, bytes); };
     return make_node<TextNode>(file_system(), info_of(subject_, index, kRegular | file.mode), read, std::move(write));
   }
 
@@ -229,7 +280,9 @@ class SubjectDirectory final : public DirectoryNode {
   const Subject subject_;
 };
 
-Ref<Inode> subject_directory(FileSystem& file_system, Subject subject) { return make_node<SubjectDirectory>(file_system, std::move(subject)); }
+Ref<Inode> subject_directory(FileSystem& file_system, Subject subject) {
+  return make_node<SubjectDirectory>(file_system, std::move(subject));
+}
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "runtime/call.h"
 #include "servers/linux/core/world.h"
 #include "servers/linux/exec/core_dump.h"
 #include "servers/linux/fs/procfs/node.h"
@@ -13,7 +14,7 @@ namespace {
 
 constexpr usize kAreaMax = 2 << 20;
 
-SysResult<std::string> area(const Subject& subject, u64 Mm::Layout::*from, u64 Mm::Layout::*to) {
+SysResult<std::string> area(const Subject& subject, u64 Mm::Layout::* from, u64 Mm::Layout::* to) {
   const Ref<Mm> mm = subject.thread->get_mm();
   if (!mm) return std::string();
   u64 start = 0, end = 0;
@@ -29,7 +30,9 @@ SysResult<std::string> area(const Subject& subject, u64 Mm::Layout::*from, u64 M
   return text;
 }
 
-SysResult<std::string> command_line(const Subject& subject, Thread*) { return area(subject, &Mm::Layout::arguments_start, &Mm::Layout::arguments_end); }
+SysResult<std::string> command_line(const Subject& subject, Thread*) {
+  return area(subject, &Mm::Layout::arguments_start, &Mm::Layout::arguments_end);
+}
 
 SysResult<std::string> environment(const Subject& subject, Thread* reader) {
   if (!may_inspect(reader, subject)) return fail(Errno::kACCES);
@@ -75,7 +78,9 @@ SysResult<std::string> limits(const Subject& subject, Thread*) {
   return text.take();
 }
 
-SysResult<std::string> oom_adjust(const Subject& subject, Thread*) { return std::to_string(subject.process->oom_score_adjust.load()) + "\n"; }
+SysResult<std::string> oom_adjust(const Subject& subject, Thread*) {
+  return std::to_string(subject.process->oom_score_adjust.load()) + "\n";
+}
 SysResult<> write_oom_adjust(const Subject& subject, Thread& writer, std::string_view text) {
   i32 value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -118,6 +123,21 @@ SysResult<std::string> personality(const Subject& subject, Thread*) {
   return text.take();
 }
 
+// The value that /proc/PID/oom_score has for a process of this size: 0 to 2000 (oom_badness()).
+SysResult<std::string> oom_score(const Subject& subject, Thread*) {
+  const Ref<Mm> mm = subject.thread->get_mm();
+  SystemInfo system{};
+  if (!mm || !call::system_info(system) || system.memory_total == 0) return std::string("0\n");
+  const i64 adjust = subject.process->oom_score_adjust.load();
+  const auto space = mm->space().space_info();
+  if (adjust == -1000 || !space) return std::string("0\n");
+  const i64 badness = static_cast<i64>(space->resident_bytes * 1000 / system.memory_total) + adjust;
+  return std::to_string(std::max<i64>((1000 + badness) * 2 / 3, 0)) + "\n";
+}
+
+// There is one user namespace: every id stands for itself.
+SysResult<std::string> id_map(const Subject&, Thread*) { return std::string("         0          0 4294967295\n"); }
+
 constexpr ProcessFile kFiles[] = {
     {"auxv", 0400, auxiliary, nullptr},
     {"cgroup", 0444, [](const Subject&, Thread*) -> SysResult<std::string> { return std::string("0::/\n"); }, nullptr},
@@ -125,19 +145,22 @@ constexpr ProcessFile kFiles[] = {
     {"comm", 0644, comm, write_comm},
     {"coredump_filter", 0644, core_filter, write_core_filter},
     {"environ", 0400, environment, nullptr},
+    {"gid_map", 0444, id_map, nullptr},
     {"io", 0400, io, nullptr},
     {"limits", 0444, limits, nullptr},
     {"maps", 0444, maps_text, nullptr},
     {"mountinfo", 0444, mountinfo_text, nullptr},
     {"mounts", 0444, mounts_text, nullptr},
-    {"oom_score", 0444, [](const Subject&, Thread*) -> SysResult<std::string> { return std::string("0\n"); }, nullptr},
+    {"oom_score", 0444, oom_score, nullptr},
     {"oom_score_adj", 0644, oom_adjust, write_oom_adjust},
     {"personality", 0400, personality, nullptr},
+    {"setgroups", 0444, [](const Subject&, Thread*) -> SysResult<std::string> { return std::string("allow\n"); }, nullptr},
     {"smaps", 0444, smaps_text, nullptr},
     {"stat", 0444, stat_text, nullptr},
     {"statm", 0444, statm_text, nullptr},
     {"status", 0444, status_text, nullptr},
     {"syscall", 0400, syscall_text, nullptr},
+    {"uid_map", 0444, id_map, nullptr},
     {"wchan", 0444, [](const Subject&, Thread*) -> SysResult<std::string> { return std::string("0"); }, nullptr},
 };
 
