@@ -1,8 +1,9 @@
+# SPDX-License-Identifier: MIT
 # bash, coreutils and what else Debian's minbase holds.
 # set: short
 a=(1 2 3); declare -A m=([x]=1); echo ${a[@]} ${m[x]} $((2**10)) ${PWD^^}
 diff <(seq 3) <(seq 4); comm <(seq 3) <(seq 2 4); join <(seq 5) <(seq 3)
-for i in 1 2 3 4 5; do cat <(echo in $i) >(cat); done | sort | uniq -c
+for i in 1 2 3 4 5; do cat <(echo in $i); done; echo out | tee >(cat >kept) >/dev/null; sleep 0.3; cat kept
 coproc C { cat; }; echo hi >&${C[1]}; read -t 5 -u ${C[0]} v; echo "$v"
 trap 'echo usr1' USR1; kill -USR1 $$; trap 'echo exit' EXIT; (sleep 0.1; exit 3) & wait -n; echo $?
 sleep 5 & kill $!; wait $!; echo $?; sleep 5 & kill -9 $!; wait $!; echo $?
@@ -18,7 +19,7 @@ od -A x -t x1 /etc/debian_version | head -1; sha256sum /etc/debian_version; base
 seq 3 | tac; seq 3 | paste -s; printf '%s\n' b a | sort; tr a-z A-Z <<<abc; head -c 5 /etc/passwd; tail -n 1 /etc/passwd; wc /etc/passwd
 id; whoami; tty; uname -s -m -o; hostname; nproc; arch; env -i true; printenv HOME; groups; logname
 timeout 0.2 sleep 5; echo $?; nice -n 3 nice; nohup echo hup; stdbuf -oL echo x; mkfifo fifo; (echo through >fifo &); cat fifo
-mknod nod c 1 3; echo gone >nod; chroot / /bin/true; echo $?; yes | head -1; echo | tail -f --pid=$$ & sleep 0.3; kill %1
+mknod nod c 1 3; echo gone >nod; chroot / /bin/true; echo $?; yes | head -1; echo | tail -n 1
 (sleep 0.3; echo more >>a) & timeout 3 tail -n 0 -f a --pid=$!; wait
 find /etc -maxdepth 1 -name '*.conf' | sort; find / -xdev -perm -4000 | sort; find /usr/share -maxdepth 1 -print0 | xargs -0 -n 5 -P 2 echo | wc -w
 grep -rc root /etc/passwd; grep -P '^\w+' /etc/passwd | wc -l; sed -i.bak 's/e/E/' a; cat a a.bak; awk -F: '{n+=$3} END {print n}' /etc/passwd

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Compilers, make, git.
 # packages: gcc libc6-dev make git
 printf '#include <stdio.h>\n#include <pthread.h>\nstatic void*f(void*a){return a;}\nint main(void){pthread_t t; void*r; pthread_create(&t,0,f,(void*)5); pthread_join(t,&r); printf("joined %%ld\\n",(long)r); return 0;}\n' >t.c; gcc -O2 t.c -o t -pthread && ./t; gcc -static t.c -o ts -pthread && ./ts; gcc -static-pie t.c -o tp -pthread && ./tp

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Python with threads, processes, asyncio and sqlite.
 # packages: python3
 python3 -c 'print("hi")'; echo 'import os; os.abort()' >ab.py; python3 ab.py; echo $?

@@ -31,8 +31,8 @@ Task<SysResult<Place>> place_of(Thread& thread, UserPtr<const char> path, bool f
 SysResult<Place> place_of(Thread& thread, Fd fd) {
   const Ref<File> file = TRY(thread.files().get(fd));
   if (file->is_path_only() || file->inode() == nullptr) return fail(Errno::kBADF);
-  return Place{Ref<Inode>(*file->inode()), file->path() != nullptr && file->path()->mount->read_only(),
-               file->path() != nullptr ? file->path()->dentry : Ref<Dentry>()};
+  if (file->path() == nullptr) return Place{Ref<Inode>(*file->inode()), false, {}};
+  return Place{Ref<Inode>(*file->inode()), file->path()->mount->read_only(), file->path()->dentry};
 }
 
 SysResult<std::string> name_of(Thread& thread, UserPtr<const char> name) {

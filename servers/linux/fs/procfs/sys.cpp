@@ -69,6 +69,12 @@ u64 file_max() {
   return std::max<u64>(info.memory_total / 10240, 8192);
 }
 
+std::string sem_limits() {
+  Text text;
+  text.print("{}\t{}\t{}\t{}", kSemPerSet, kSemTotal, kSemOperations, kSemSets);
+  return text.take();
+}
+
 constexpr Variable kVariables[] = {
     {"fs/file-max", [](Thread*) { return std::to_string(file_max()); }, nullptr},
     {"fs/file-nr", [](Thread*) { return "0\t0\t" + std::to_string(file_max()); }, nullptr},
@@ -100,12 +106,7 @@ constexpr Variable kVariables[] = {
     {"kernel/random/poolsize", [](Thread*) { return std::string("256"); }, nullptr},
     {"kernel/random/uuid", uuid, nullptr},
     {"kernel/randomize_va_space", [](Thread*) { return std::string("2"); }, nullptr},
-    {"kernel/sem",
-     [](Thread*) {
-       return std::to_string(kSemPerSet) + "\t" + std::to_string(kSemTotal) + "\t" + std::to_string(kSemOperations) + "\t" +
-              std::to_string(kSemSets);
-     },
-     nullptr},
+    {"kernel/sem", [](Thread*) { return sem_limits(); }, nullptr},
     {"kernel/shm_rmid_forced", [](Thread*) { return std::string("0"); }, nullptr},
     {"kernel/shmall", [](Thread*) { return std::to_string(kShmPages); }, nullptr},
     {"kernel/shmmax", [](Thread*) { return std::to_string(kShmMax); }, nullptr},
