@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Linux's structures and constants of System V IPC (shmctl(2), semctl(2), msgctl(2)) and POSIX message queues (mq_getattr(2)) on x86-64.
+// Linux's structures and constants of System V IPC (shmctl(2), semctl(2), msgctl(2)) on x86-64.
 #pragma once
 
 #include "base/types.h"
@@ -118,12 +118,5 @@ struct UserMsgLimits {
   u16 segments, padding;
 };
 static_assert(sizeof(UserMsgLimits) == 32);
-
-// struct mq_attr.
-struct UserMqAttributes {
-  i64 flags, messages_max, message_bytes, messages;
-  i64 reserved[4];
-};
-static_assert(sizeof(UserMqAttributes) == 64);
 
 }  // namespace hati::linux

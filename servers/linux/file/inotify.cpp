@@ -13,13 +13,6 @@ namespace hati::linux {
 
 namespace {
 
-// struct inotify_event, before the name.
-struct UserInotifyEvent {
-  i32 watch;
-  u32 mask, cookie, length;
-};
-static_assert(sizeof(UserInotifyEvent) == 16);
-
 constexpr usize kQueueMax = 16384, kWatchesMax = 65536;
 constexpr u32 kInstancesMax = 128;
 std::atomic<u32> instance_count{0};
