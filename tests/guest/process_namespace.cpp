@@ -69,5 +69,9 @@ TEST(namespace_files) {
     CHECK_ERRNO(setns(fd, 0), EPERM);
     CHECK_ERRNO(unshare(CLONE_NEWUTS), EPERM);
     CHECK_ERRNO(unshare(CLONE_NEWIPC), EPERM);
+    const int user = must(open("/proc/self/ns/user", O_RDONLY));
+    CHECK_ERRNO(setns(user, CLONE_NEWUSER), EINVAL);  // that of the caller
   });
+  // What semaphore operations would undo is of the namespace left behind.
+  CHECK_ERRNO(syscall(SYS_clone, CLONE_NEWIPC | CLONE_SYSVSEM | SIGCHLD, nullptr), EINVAL);
 }

@@ -30,6 +30,11 @@ void finish(PendingOperation& operation, Errno result) {
 
 }  // namespace
 
+const Ref<SemaphoreUndo>& SemaphoreUndo::of(Thread& thread) {
+  if (!thread.semaphore_undo) thread.semaphore_undo = Ref<SemaphoreUndo>::adopt(std::make_unique<SemaphoreUndo>().release());
+  return thread.semaphore_undo;
+}
+
 std::vector<i32>& SemaphoreUndo::adjustments(const Ref<SemaphoreSet>& set) {
   if (std::vector<i32>* known = adjustments_if_any(*set)) return *known;
   entries_.push_back({set, std::vector<i32>(set->semaphores.size())});
@@ -180,10 +185,7 @@ SysResult<bool> begin(Thread& thread, const Request& request, PendingEntry& entr
   PendingOperation& operation = entry.operation;
   operation.operations = request.operations;
   operation.pid = thread.process().pid;
-  if (undoes(operation.operations)) {
-    if (!thread.semaphore_undo) thread.semaphore_undo = Ref<SemaphoreUndo>::adopt(std::make_unique<SemaphoreUndo>().release());
-    operation.undo = thread.semaphore_undo;
-  }
+  if (undoes(operation.operations)) operation.undo = SemaphoreUndo::of(thread);
   SpinGuard guard(IpcLocks::sem);
   entry.set = TRY(find_set(thread, request));
   if (operation.undo) (void)operation.undo->adjustments(entry.set);

@@ -39,6 +39,7 @@ struct SemaphoreSet : RefCounted<SemaphoreSet>, IpcObject {
 class SemaphoreUndo : public RefCounted<SemaphoreUndo> {
  public:
   static void destroy(SemaphoreUndo* undo);
+  static const Ref<SemaphoreUndo>& of(Thread& thread);  // made on first use; by the thread itself
   std::vector<i32>& adjustments(const Ref<SemaphoreSet>& set) HATI_REQUIRES(IpcLocks::sem);
   std::vector<i32>* adjustments_if_any(const SemaphoreSet& set) HATI_REQUIRES(IpcLocks::sem);
   // The set goes.

@@ -84,6 +84,7 @@ SysResult<> ThreadFactory::check(const Thread& parent, const CloneArguments& arg
   if ((flags & kCloneThread) != 0 && (flags & (kCloneNewUser | kCloneNewPid)) != 0) return fail(Errno::kINVAL);
   if ((flags & kCloneNamespaces) != 0) {
     if ((flags & kCloneNewUser) == 0 && !parent.capable(kCapSysAdmin)) return fail(Errno::kPERM);
+    if (has_all(flags, kCloneNewIpc | kCloneSysvSem)) return fail(Errno::kINVAL);  // what is to be undone would be of the other namespace
     if ((flags & kCloneNamespaces & ~kNamespacesKnown) != 0) return fail(Errno::kINVAL);  // clone() has logged it
   }
   if ((flags & (kClonePidFd | kCloneIntoCgroup)) != 0) return fail(Errno::kINVAL);
@@ -114,8 +115,9 @@ SysResult<> ThreadFactory::copy_parts(Thread& parent, Thread& child, const Clone
   child.set_credentials(parent.credentials());
   child.set_comm(parent.comm());
   child.set_namespaces(parent.get_namespaces());
-  if ((flags & kCloneSysvSem) != 0) child.semaphore_undo = shared_semaphore_undo(parent);
-  return enter_new_namespaces(child, flags);
+  if ((flags & kCloneSysvSem) != 0) child.semaphore_undo = SemaphoreUndo::of(parent);
+  enter_new_namespaces(child, flags);
+  return {};
 }
 
 SysResult<> ThreadFactory::copy_native(Thread& parent, Thread& child, const CloneArguments& arguments) {

@@ -12,14 +12,14 @@
 
 namespace hati::linux {
 
-SysResult<> enter_new_namespaces(Thread& thread, u64 flags) {
-  if ((flags & (kCloneNewUts | kCloneNewIpc)) != 0) thread.set_namespaces(thread.get_namespaces()->with_new(flags));
-  return {};
+void enter_new_namespaces(Thread& thread, u64 flags) {
+  if ((flags & kNamespacesKnown) != 0) thread.set_namespaces(thread.get_namespaces()->with_new(flags));
 }
+
+namespace {
 
 // Kinds of which there is only one namespace: entering it changes nothing but, for mounts, root and working directory.
 SysResult<> enter_only(Thread& thread, u64 kind) {
-  if (kind == kCloneNewUser) return fail(Errno::kINVAL);  // that of the caller
   if (kind == kCloneNewTime && thread.process().live.load() > 1) return fail(Errno::kUSERS);
   if (kind != kCloneNewNs) return {};
   if (!thread.capable(kCapSysChroot)) return fail(Errno::kPERM);
@@ -29,6 +29,8 @@ SysResult<> enter_only(Thread& thread, u64 kind) {
   return {};
 }
 
+}  // namespace
+
 SysResult<i64> sys_setns(Thread& thread, Fd fd, u64 type) {
   const Ref<File> file = TRY(thread.files().get(fd));
   if (file->is_path_only()) return fail(Errno::kBADF);
@@ -36,6 +38,7 @@ SysResult<i64> sys_setns(Thread& thread, Fd fd, u64 type) {
   if (target == nullptr) return fail(Errno::kINVAL);
   const u64 kind = target->kind().flag;
   if (type != 0 && static_cast<u32>(type) != kind) return fail(Errno::kINVAL);
+  if (kind == kCloneNewUser) return fail(Errno::kINVAL);  // that of the caller, whoever it is
   if (!thread.capable(kCapSysAdmin)) return fail(Errno::kPERM);
   const Ref<const Namespaces> current = thread.get_namespaces();
   if (kind == kCloneNewUts) {
@@ -47,11 +50,6 @@ SysResult<i64> sys_setns(Thread& thread, Fd fd, u64 type) {
     TRY(enter_only(thread, kind));
   }
   return 0;
-}
-
-Ref<SemaphoreUndo> shared_semaphore_undo(Thread& thread) {
-  if (!thread.semaphore_undo) thread.semaphore_undo = Ref<SemaphoreUndo>::adopt(std::make_unique<SemaphoreUndo>().release());
-  return thread.semaphore_undo;
 }
 
 }  // namespace hati::linux

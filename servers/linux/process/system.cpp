@@ -167,9 +167,9 @@ SysResult<i64> sys_unshare(Thread& thread, u64 flags) {
     }
   }
   if ((flags & (kCloneThread | kCloneSighand | kCloneVm)) != 0 && thread.process().live.load() > 1) return fail(Errno::kINVAL);
-  unshare_parts(thread, (flags & (kCloneFs | kCloneNewNs)) != 0, (flags & kCloneFiles) != 0);
+  unshare_parts(thread, (flags & kCloneFs) != 0, (flags & kCloneFiles) != 0);
   if ((flags & (kCloneSysvSem | kCloneNewIpc)) != 0) thread.semaphore_undo.reset();
-  TRY(enter_new_namespaces(thread, flags));
+  enter_new_namespaces(thread, flags);
   return 0;
 }
 
