@@ -51,6 +51,11 @@ TEST(shm_keys) {
   CHECK_ERRNO(shmget(key, 4097, 0), EINVAL);
   CHECK_ERRNO(shmget(key, 4096, IPC_CREAT | IPC_EXCL), EEXIST);
   CHECK_ERRNO(shmget(IPC_PRIVATE, 0, 0600), EINVAL);
+  IN_CHILD([&] {
+    drop_privileges();
+    CHECK_ERRNO(shmget(key, 4097, 0600), EINVAL);  // the size comes first
+    CHECK_ERRNO(shmget(key, 4096, 0600), EACCES);
+  });
   CHECK_OK(shmctl(id, IPC_RMID, nullptr));
   CHECK_ERRNO(shmget(key, 4096, 0), ENOENT);
   CHECK_ERRNO(shmctl(id, IPC_RMID, nullptr), EINVAL);
@@ -130,4 +135,5 @@ TEST(shm_information) {
   CHECK(strstr(text, "       key      shmid perms") == text);
   CHECK_OK(shmctl(id, IPC_RMID, nullptr));
   CHECK_ERRNO(shmctl(0, 99, nullptr), EINVAL);
+  CHECK_ERRNO(syscall(SYS_shmctl, id, IPC_STAT | 0x100, nullptr), EINVAL);  // IPC_64 is of other machines
 }

@@ -17,7 +17,8 @@ SysResult<i64> sys_msgget(Thread& thread, i32 key, u32 flags) {
   fresh->change_time = wall_time_now().seconds;
   own_ipc_object(thread, *fresh, key, flags);
   SpinGuard guard(IpcLocks::msg);
-  if (const Ref<MessageQueue> found = TRY(find_for_get(thread, space.queues, key, flags))) return i64{found->id};
+  if (const Ref<MessageQueue> found = TRY(find_for_get(thread, space.queues, key, flags, [](const MessageQueue&) { return true; })))
+    return i64{found->id};
   TRY(space.queues.add(fresh, kMsgQueues));
   return i64{fresh->id};
 }
@@ -225,7 +226,6 @@ SysResult<i64> msg_change(Thread& thread, i32 id, i32 command, UserAddress from)
 }  // namespace
 
 SysResult<i64> sys_msgctl(Thread& thread, i32 id, i32 command, UserAddress buffer) {
-  command &= ~0x0100;  // IPC_64
   if (id < 0 || command < 0) return fail(Errno::kINVAL);
   switch (command) {
     case kIpcInfo:

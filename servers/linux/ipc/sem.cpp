@@ -143,10 +143,8 @@ SysResult<i64> sys_semget(Thread& thread, i32 key, i32 count, u32 flags) {
   fresh->change_time = wall_time_now().seconds;
   own_ipc_object(thread, *fresh, key, flags);
   SpinGuard guard(IpcLocks::sem);
-  if (const Ref<SemaphoreSet> found = TRY(find_for_get(thread, space.semaphores, key, flags))) {
-    if (static_cast<usize>(count) > found->semaphores.size()) return fail(Errno::kINVAL);
-    return i64{found->id};
-  }
+  const auto suits = [count](const SemaphoreSet& known) { return static_cast<usize>(count) <= known.semaphores.size(); };
+  if (const Ref<SemaphoreSet> found = TRY(find_for_get(thread, space.semaphores, key, flags, suits))) return i64{found->id};
   if (count == 0) return fail(Errno::kINVAL);
   if (space.semaphore_count + static_cast<u64>(count) > kSemTotal) return fail(Errno::kNOSPC);
   TRY(space.semaphores.add(fresh, kSemSets));

@@ -150,7 +150,6 @@ SysResult<i64> set_all(Thread& thread, i32 id, UserAddress from) {
 }  // namespace
 
 SysResult<i64> sys_semctl(Thread& thread, i32 id, i32 number, i32 command, u64 argument) {
-  command &= ~0x0100;  // IPC_64
   if (id < 0) return fail(Errno::kINVAL);
   const UserAddress buffer{argument};
   switch (command) {

@@ -64,11 +64,10 @@ std::string SharedAttachment::description() const {
 
 SysResult<i64> sys_shmget(Thread& thread, i32 key, u64 bytes, u32 flags) {
   IpcNamespace& space = ipc_of(thread);
+  const auto suits = [bytes](const SharedSegment& known) { return bytes <= known.bytes; };
   {
     SpinGuard guard(IpcLocks::shm);
-    const Ref<SharedSegment> found = TRY(find_for_get(thread, space.segments, key, flags));
-    if (found && bytes > found->bytes) return fail(Errno::kINVAL);
-    if (found) return i64{found->id};
+    if (const Ref<SharedSegment> found = TRY(find_for_get(thread, space.segments, key, flags, suits))) return i64{found->id};
   }
   if (bytes < 1 || bytes > kShmMax) return fail(Errno::kINVAL);
   if ((flags & kShmHugeTlb) != 0) return fail(Errno::kNOMEM);  // no huge page is reserved
@@ -84,8 +83,7 @@ SysResult<i64> sys_shmget(Thread& thread, i32 key, u64 bytes, u32 flags) {
   segment->creator = thread.process().pid;
   SpinGuard guard(IpcLocks::shm);
   // Somebody may have made it meanwhile.
-  if (const Ref<SharedSegment> found = TRY(find_for_get(thread, space.segments, key, flags | (key == kIpcPrivate ? 0 : kIpcCreate))))
-    return i64{found->id};
+  if (const Ref<SharedSegment> found = TRY(find_for_get(thread, space.segments, key, flags, suits))) return i64{found->id};
   if (space.segment_pages + pages_of(bytes) > kShmPages) return fail(Errno::kNOSPC);
   TRY(space.segments.add(segment, kShmSegments));
   space.segment_pages += pages_of(bytes);
@@ -234,9 +232,10 @@ SysResult<i64> shm_status(Thread& thread, i32 id, i32 command, UserAddress to) {
 SysResult<i64> shm_change(Thread& thread, i32 id, i32 command, UserAddress from) {
   UserShmStatus given{};
   if (command == kIpcSet) given = TRY(thread.memory().get(from.as<UserShmStatus>()));
+  Ref<SharedSegment> segment;  // let go without the lock: with it may go the memory
   SpinGuard guard(IpcLocks::shm);
   IpcNamespace& space = ipc_of(thread);
-  const Ref<SharedSegment> segment = TRY(space.segments.find(id));
+  segment = TRY(space.segments.find(id));
   if (command == kShmLock || command == kShmUnlock) {
     const bool owner = thread.cred().euid == segment->uid || thread.cred().euid == segment->creator_uid;
     if (!thread.capable(kCapIpcLock) && !(owner && (command == kShmUnlock || thread.process().limit(kLimitMemlock) != 0)))
@@ -260,7 +259,6 @@ SysResult<i64> shm_change(Thread& thread, i32 id, i32 command, UserAddress from)
 }  // namespace
 
 SysResult<i64> sys_shmctl(Thread& thread, i32 id, i32 command, UserAddress buffer) {
-  command &= ~0x0100;  // IPC_64, which old programs add
   if (command < 0 || id < 0) return fail(Errno::kINVAL);
   switch (command) {
     case kIpcInfo:

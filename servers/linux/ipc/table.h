@@ -86,9 +86,10 @@ class IpcTable {
   i32 sequence_ = 0;
 };
 
-// The common part of shmget, semget and msgget: an object found by key, or null where one is to be made.
-template <class T>
-SysResult<Ref<T>> find_for_get(const Thread& thread, const IpcTable<T>& table, i32 key, u32 flags) {
+// The common part of shmget, semget and msgget: an object found by key, or null where one is to be made. `suits` tells whether the object is
+// what the caller asked for, which Linux looks at before it looks at permissions.
+template <class T, class Suits>
+SysResult<Ref<T>> find_for_get(const Thread& thread, const IpcTable<T>& table, i32 key, u32 flags, Suits suits) {
   if (key == kIpcPrivate) return Ref<T>();
   Ref<T> found = table.find_key(key);
   if (!found) {
@@ -96,6 +97,7 @@ SysResult<Ref<T>> find_for_get(const Thread& thread, const IpcTable<T>& table, i
     return found;
   }
   if ((flags & kIpcCreate) != 0 && (flags & kIpcExclusive) != 0) return fail(Errno::kEXIST);
+  if (!suits(*found)) return fail(Errno::kINVAL);
   TRY(check_ipc_permission(thread, *found, flags));
   return found;
 }
