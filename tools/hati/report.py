@@ -39,7 +39,7 @@ class Suite:
 
 
 class Report:
-    """Counts results and prints them: failures at once, the rest as a number."""
+    """Counts results and prints them: failures and what was left out at once, the rest as a number."""
 
     def __init__(self, verbose: bool):
         self.verbose = verbose
@@ -72,7 +72,7 @@ class Report:
         self.counts[result.verdict] += 1
         if result.verdict is Verdict.FAILED:
             self.failures.append(f"{suite.name}: {result.name}")
-        if result.verdict is Verdict.FAILED or self.verbose:
+        if result.verdict is not Verdict.PASSED or self.verbose:
             self._clear()
             reason = result.reason.strip().replace("\n", "\n        ")
             print(f"    {result.verdict.value} {result.name}{': ' + reason if reason else ''}", flush=True)

@@ -22,12 +22,17 @@ class Fixed(Suite):
             yield result
 
 
-def outcome(*results) -> tuple[int, str]:
+def shown(*results) -> tuple[int, list[str]]:
     with contextlib.redirect_stdout(io.StringIO()) as output:
         report = Report(verbose=False)
         report.run(Fixed(results), "")
         status = report.finish()
-    return status, output.getvalue().splitlines()[-1]
+    return status, output.getvalue().splitlines()
+
+
+def outcome(*results) -> tuple[int, str]:
+    status, lines = shown(*results)
+    return status, lines[-1]
 
 
 class ReportTest(unittest.TestCase):
@@ -40,6 +45,9 @@ class ReportTest(unittest.TestCase):
     def test_nothing_ran_is_a_failure(self):
         self.assertEqual(outcome(), (1, "0 passed, 0 failed"))
         self.assertEqual(outcome(Result("a", Verdict.SKIPPED)), (1, "0 passed, 0 failed"))
+
+    def test_what_is_left_out_is_said(self):
+        self.assertIn("    skip a: no network", shown(Result("a", Verdict.SKIPPED, "no network"))[1])
 
     def test_a_suite_that_breaks_is_a_failure(self):
         self.assertEqual(outcome(Result("a", Verdict.PASSED), OSError("gone")), (1, "1 passed, 1 failed"))
