@@ -59,10 +59,12 @@ SysResult<i64> sys_readv_now(Thread& thread, Fd fd, UserAddress vector, u64 coun
 Task<SysResult<i64>> sys_readv(Thread& thread, Fd fd, UserAddress vector, u64 count);
 SysResult<i64> sys_writev_now(Thread& thread, Fd fd, UserAddress vector, u64 count);
 Task<SysResult<i64>> sys_writev(Thread& thread, Fd fd, UserAddress vector, u64 count);
-SysResult<i64> sys_pread64(Thread& thread, Fd fd, UserAddress to, u64 bytes, i64 offset);
-SysResult<i64> sys_pwrite64(Thread& thread, Fd fd, UserAddress from, u64 bytes, i64 offset);
-SysResult<i64> sys_preadv(Thread& thread, Fd fd, UserAddress vector, u64 count, i64 offset);
-SysResult<i64> sys_pwritev(Thread& thread, Fd fd, UserAddress vector, u64 count, i64 offset);
+SysResult<i64> sys_pread64_now(Thread& thread, Fd fd, UserAddress to, u64 bytes, i64 offset);
+Task<SysResult<i64>> sys_pread64(Thread& thread, Fd fd, UserAddress to, u64 bytes, i64 offset);
+SysResult<i64> sys_pwrite64_now(Thread& thread, Fd fd, UserAddress from, u64 bytes, i64 offset);
+Task<SysResult<i64>> sys_pwrite64(Thread& thread, Fd fd, UserAddress from, u64 bytes, i64 offset);
+Task<SysResult<i64>> sys_preadv(Thread& thread, Fd fd, UserAddress vector, u64 count, i64 offset);
+Task<SysResult<i64>> sys_pwritev(Thread& thread, Fd fd, UserAddress vector, u64 count, i64 offset);
 Task<SysResult<i64>> sys_preadv2(Thread& thread, Fd fd, UserAddress vector, u64 count, i64 offset, u64, u32 flags);
 Task<SysResult<i64>> sys_pwritev2(Thread& thread, Fd fd, UserAddress vector, u64 count, i64 offset, u64, u32 flags);
 SysResult<i64> sys_lseek(Thread& thread, Fd fd, i64 offset, u32 whence);
@@ -84,7 +86,7 @@ Task<SysResult<i64>> sys_copy_file_range(Thread& thread, Fd in, UserPtr<i64> in_
 Task<SysResult<i64>> sys_splice(Thread& thread, Fd in, UserPtr<i64> in_offset, Fd out, UserPtr<i64> out_offset, u64 count, u32 flags);
 Task<SysResult<i64>> sys_tee(Thread& thread, Fd in, Fd out, u64 count, u32 flags);
 Task<SysResult<i64>> sys_vmsplice(Thread& thread, Fd fd, UserAddress vector, u64 count, u32 flags);
-SysResult<i64> sys_fallocate(Thread& thread, Fd fd, u32 mode, i64 offset, i64 bytes);
+Task<SysResult<i64>> sys_fallocate(Thread& thread, Fd fd, u32 mode, i64 offset, i64 bytes);
 Task<SysResult<i64>> sys_fsync(Thread& thread, Fd fd);
 Task<SysResult<i64>> sys_fdatasync(Thread& thread, Fd fd);
 Task<SysResult<i64>> sys_sync(Thread& thread);
@@ -112,12 +114,15 @@ Task<SysResult<i64>> sys_futimesat(Thread& thread, i32 dirfd, UserPtr<const char
 Task<SysResult<i64>> sys_utimes(Thread& thread, UserPtr<const char> path, UserPtr<const UserTimeval> times);
 Task<SysResult<i64>> sys_utime(Thread& thread, UserPtr<const char> path, UserPtr<const i64> times);
 Task<SysResult<i64>> sys_truncate(Thread& thread, UserPtr<const char> path, i64 size);
-SysResult<i64> sys_ftruncate(Thread& thread, Fd fd, i64 size);
+SysResult<i64> sys_ftruncate_now(Thread& thread, Fd fd, i64 size);
+Task<SysResult<i64>> sys_ftruncate(Thread& thread, Fd fd, i64 size);
 SysResult<i64> sys_umask(Thread& thread, u32 mask);
 
 // vfs/directory_calls.cpp
-SysResult<i64> sys_getdents64(Thread& thread, Fd fd, UserAddress to, u32 bytes);
-SysResult<i64> sys_getdents(Thread& thread, Fd fd, UserAddress to, u32 bytes);
+SysResult<i64> sys_getdents64_now(Thread& thread, Fd fd, UserAddress to, u32 bytes);
+Task<SysResult<i64>> sys_getdents64(Thread& thread, Fd fd, UserAddress to, u32 bytes);
+SysResult<i64> sys_getdents_now(Thread& thread, Fd fd, UserAddress to, u32 bytes);
+Task<SysResult<i64>> sys_getdents(Thread& thread, Fd fd, UserAddress to, u32 bytes);
 Task<SysResult<i64>> sys_chdir(Thread& thread, UserPtr<const char> path);
 SysResult<i64> sys_fchdir(Thread& thread, Fd fd);
 Task<SysResult<i64>> sys_chroot(Thread& thread, UserPtr<const char> path);
@@ -172,7 +177,7 @@ SysResult<i64> sys_fstat(Thread& thread, Fd fd, UserPtr<UserStat> to);
 SysResult<i64> sys_statx_now(Thread& thread, i32 dirfd, UserPtr<const char> path, u32 flags, u32 mask, UserPtr<UserStatx> to);
 Task<SysResult<i64>> sys_statx(Thread& thread, i32 dirfd, UserPtr<const char> path, u32 flags, u32 mask, UserPtr<UserStatx> to);
 Task<SysResult<i64>> sys_statfs(Thread& thread, UserPtr<const char> path, UserPtr<UserStatfs> to);
-SysResult<i64> sys_fstatfs(Thread& thread, Fd fd, UserPtr<UserStatfs> to);
+Task<SysResult<i64>> sys_fstatfs(Thread& thread, Fd fd, UserPtr<UserStatfs> to);
 Task<SysResult<i64>> sys_readlinkat(Thread& thread, i32 dirfd, UserPtr<const char> path, UserAddress to, i32 bytes);
 Task<SysResult<i64>> sys_readlink(Thread& thread, UserPtr<const char> path, UserAddress to, i32 bytes);
 

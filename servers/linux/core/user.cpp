@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "runtime/call.h"
+#include "servers/linux/core/page_in.h"
 
 namespace hati::linux {
 namespace {
@@ -18,11 +19,33 @@ usize clip(u64 address, usize bytes) {
   return std::min<u64>(bytes, kProgramEnd - address);
 }
 
-// Repeats a copy until it is complete or stops: the kernel may do a long one in parts.
-SysResult<usize> copy_all(Handle to_space, u64 to, Handle from_space, u64 from, usize bytes) {
+// One side of a copy: memory of a program, or a Memory object, whose pages the caller brings.
+struct CopySide {
+  Handle handle;
+  u64 address;
+  bool object = false;
+};
+
+// A page of a program's memory may have to be brought from a disk first. False: it is not for that that the copy stops.
+bool bring_side(const CopySide& side, usize done, bool write) {
+  return !side.object && side.handle != kOwnSpace && bring_pages(side.handle, side.address + done, 1, write).has_value();
+}
+
+// Repeats a copy until it is complete or stops: the kernel may do a long one in parts. kNEEDASYNC: a page of a Memory object is missing.
+SysResult<usize> copy_all(CopySide to, CopySide from, usize bytes) {
   usize done = 0;
+  u64 brought = ~u64{0};  // for which position
   while (done < bytes) {
-    const auto copied = call::copy(to_space, to + done, from_space, from + done, bytes - done);
+    const auto copied = call::copy(to.handle, to.address + done, from.handle, from.address + done, bytes - done);
+    if (!copied && copied.error() == Error::kNotResident) [[unlikely]] {
+      if (brought != done) {
+        brought = done;
+        const bool target = bring_side(to, done, true), source = bring_side(from, done, false);
+        if (target || source) continue;
+      }
+      if (done > 0) return done;
+      return fail(to.object || from.object ? Errno::kNEEDASYNC : Errno::kFAULT);
+    }
     if (!copied || *copied == 0) {
       if (done > 0) return done;
       return fail(copied ? Errno::kFAULT : to_errno(copied.error()));
@@ -44,14 +67,14 @@ SysResult<usize> UserMemory::read_some(u64 address, void* to, usize bytes) const
   if (bytes == 0) return usize{0};
   if (space_ != kOwnSpace) bytes = clip(address, bytes);
   if (bytes == 0) return fail(Errno::kFAULT);
-  return copy_all(kOwnSpace, reinterpret_cast<u64>(to), space_, address, bytes);
+  return copy_all({kOwnSpace, reinterpret_cast<u64>(to)}, {space_, address}, bytes);
 }
 
 SysResult<usize> UserMemory::write_some(u64 address, const void* from, usize bytes) const {
   if (bytes == 0) return usize{0};
   if (space_ != kOwnSpace) bytes = clip(address, bytes);
   if (bytes == 0) return fail(Errno::kFAULT);
-  return copy_all(space_, address, kOwnSpace, reinterpret_cast<u64>(from), bytes);
+  return copy_all({space_, address}, {kOwnSpace, reinterpret_cast<u64>(from)}, bytes);
 }
 
 SysResult<> UserMemory::read(u64 address, void* to, usize bytes) const { return whole(read_some(address, to, bytes), bytes); }
@@ -88,7 +111,9 @@ SysResult<std::string> UserMemory::get_string(u64 address, usize max) const {
 
 SysResult<u32> UserMemory::compare_exchange(u64 address, u32 expected, u32 desired) const {
   if (clip(address, 4) != 4) return fail(Errno::kFAULT);
-  const auto old = call::compare_exchange(space_, address, expected, desired);
+  auto old = call::compare_exchange(space_, address, expected, desired);
+  if (!old && old.error() == Error::kNotResident && bring_pages(space_, address, 4, true))
+    old = call::compare_exchange(space_, address, expected, desired);
   if (!old) return fail(Errno::kFAULT);
   return *old;
 }
@@ -123,7 +148,8 @@ SysResult<usize> IoBuffer::each(usize bytes, Move&& move) {
 }
 
 SysResult<usize> IoBuffer::copy_out(const void* from, usize bytes) {
-  return each(bytes, [&](u64 address, usize done, usize part) { return memory_.write_some(address, static_cast<const u8*>(from) + done, part); });
+  return each(bytes,
+              [&](u64 address, usize done, usize part) { return memory_.write_some(address, static_cast<const u8*>(from) + done, part); });
 }
 
 SysResult<usize> IoBuffer::copy_in(void* to, usize bytes) {
@@ -147,7 +173,7 @@ SysResult<usize> IoBuffer::copy_from_memory(Handle memory, u64 offset, usize byt
   return each(bytes, [&](u64 address, usize done, usize part) -> SysResult<usize> {
     if (memory_.space() != kOwnSpace) part = clip(address, part);
     if (part == 0) return fail(Errno::kFAULT);
-    return copy_all(memory_.space(), address, memory, offset + done, part);
+    return copy_all({memory_.space(), address}, {memory, offset + done, true}, part);
   });
 }
 
@@ -155,7 +181,7 @@ SysResult<usize> IoBuffer::copy_to_memory(Handle memory, u64 offset, usize bytes
   return each(bytes, [&](u64 address, usize done, usize part) -> SysResult<usize> {
     if (memory_.space() != kOwnSpace) part = clip(address, part);
     if (part == 0) return fail(Errno::kFAULT);
-    return copy_all(memory, offset + done, memory_.space(), address, part);
+    return copy_all({memory, offset + done, true}, {memory_.space(), address}, part);
   });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The memory of a program as the server sees it: addresses are typed and cannot be dereferenced; every access is a copy
-// through the kernel (Call::kCopy) and fails with EFAULT. Copies never block the worker. Copy once, check after the copy.
+// through the kernel (Call::kCopy) and fails with EFAULT. Copies block the worker only where a page of the program's memory has to come
+// from a disk. Copy once, check after the copy.
 #pragma once
 
 #include <span>
@@ -129,9 +130,10 @@ class IoBuffer {
   // Moves bytes between the server and the front of the buffer and consumes them. Returns how many were moved: fewer than asked when the buffer is used up
   // or a bad address comes; kFAULT if none could be moved although some were asked for.
   SysResult<usize> copy_out(const void* from, usize bytes);  // to the program (read)
-  SysResult<usize> copy_in(void* to, usize bytes);           // from the program (write)
+  SysResult<usize> copy_in(void* to, usize bytes);  // from the program (write)
   SysResult<usize> fill_zero(usize bytes);
-  // Between the buffer and a Memory object, without passing through the server.
+  // Between the buffer and a Memory object, without passing through the server. kNEEDASYNC: the object's first page is not resident; a later one
+  // that is not, cuts the copy short.
   SysResult<usize> copy_from_memory(Handle memory, u64 offset, usize bytes);
   SysResult<usize> copy_to_memory(Handle memory, u64 offset, usize bytes);
 

@@ -52,7 +52,7 @@ SysResult<StringList> read_strings(Thread& thread, u64 address, u64& budget) {
 Task<SysResult<Ref<File>>> open_interpreter(Thread& thread, File& file, ElfSegment segment) {
   if (segment.file_bytes > kPathMax || segment.file_bytes < 2) co_return fail(Errno::kNOEXEC);
   std::string path(segment.file_bytes, 0);
-  const auto got = read_file(file, segment.offset, {reinterpret_cast<u8*>(path.data()), path.size()});
+  const auto got = co_await read_file(file, segment.offset, {reinterpret_cast<u8*>(path.data()), path.size()});
   if (!got || *got != path.size()) co_return fail(Errno::kIO);
   if (path.back() != 0) co_return fail(Errno::kNOEXEC);
   path.resize(std::strlen(path.c_str()));
@@ -63,7 +63,7 @@ Task<SysResult<Ref<File>>> open_interpreter(Thread& thread, File& file, ElfSegme
 Task<SysResult<>> resolve_scripts(Thread& thread, Program& program, std::string shown_path) {
   for (int depth = 0;; ++depth) {
     std::array<u8, kScriptLineMax> head{};
-    const usize got = CO_TRY(read_file(*program.file, 0, head));
+    const usize got = CO_TRY(co_await read_file(*program.file, 0, head));
     if (!is_script(std::span(head).first(got))) co_return {};
     const ScriptLine line = CO_TRY(parse_script(std::span(head).first(got)));
     if (depth >= kInterpretersMax) co_return fail(Errno::kLOOP);
@@ -89,12 +89,12 @@ Task<SysResult<>> find_program(Thread& thread, Program& program, i32 dirfd, std:
   const SysResult<> resolved = co_await resolve_scripts(thread, program, program.file_name);
   allow_write(*first);
   if (!resolved) co_return resolved;
-  auto image = read_elf(*program.file);
+  auto image = co_await read_elf(*program.file);
   if (!image) co_return fail(image.error());
   program.image = *std::move(image);
   if (!program.image.interpreter) co_return {};
   program.interpreter = CO_TRY(co_await open_interpreter(thread, *program.file, *program.image.interpreter));
-  auto interpreter = read_elf(*program.interpreter);
+  auto interpreter = co_await read_elf(*program.interpreter);
   if (!interpreter) co_return fail(interpreter.error() == Errno::kNOEXEC ? Errno::kLIBBAD : interpreter.error());
   program.interpreter_image = *std::move(interpreter);
   co_return {};

@@ -6,6 +6,7 @@
 
 #include "abi/linux/memory.h"
 #include "servers/linux/core/services.h"
+#include "servers/linux/file/io.h"
 #include "servers/linux/memory/map.h"
 #include "servers/linux/process/limits.h"
 #include "servers/linux/process/random.h"
@@ -110,7 +111,8 @@ Places lay_out(Mm& mm, u64 stack_limit, const Randomness& random) {
   return {top};
 }
 
-std::vector<std::array<u64, 2>> auxiliary_vector(const Credentials& c, bool secure, const Program& program, u64 bias, u64 interpreter_bias, u64 vdso) {
+std::vector<std::array<u64, 2>> auxiliary_vector(const Credentials& c, bool secure, const Program& program, u64 bias, u64 interpreter_bias,
+                                                 u64 vdso) {
   u32 a = 1, b, count = 0, features;
   asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(count), "=d"(features));
   constexpr u64 kFsgsbase = 2;
@@ -163,26 +165,25 @@ SysResult<u64> map_stack(Mm& mm, const Program& program, StackInput input, u64 t
 
 }  // namespace
 
-SysResult<usize> read_file(File& file, u64 offset, std::span<u8> to) {
-  IoContext context{.thread = nullptr};
+Task<SysResult<usize>> read_file(File& file, u64 offset, std::span<u8> to) {
   usize done = 0;
   while (done < to.size()) {
     IoBuffer buffer(to.subspan(done));
-    const usize got = TRY(file.read_at(context, buffer, offset + done));
+    const usize got = CO_TRY(co_await read_file_at(nullptr, file, buffer, offset + done));
     if (got == 0) break;
     done += got;
   }
-  return done;
+  co_return done;
 }
 
-SysResult<ElfImage> read_elf(File& file) {
+Task<SysResult<ElfImage>> read_elf(File& file) {
   std::array<u8, sizeof(ElfHeader)> head{};
-  const usize got = TRY(read_file(file, 0, head));
-  const FileRange range = TRY(elf_headers_range(std::span(head).first(got)));
+  const usize got = CO_TRY(co_await read_file(file, 0, head));
+  const FileRange range = CO_TRY(elf_headers_range(std::span(head).first(got)));
   std::vector<u8> headers(range.bytes);
-  const auto read = read_file(file, range.offset, headers);
-  if (!read || *read != range.bytes) return fail(Errno::kNOEXEC);
-  return parse_elf(head, headers, kProgramEnd);
+  const auto read = co_await read_file(file, range.offset, headers);
+  if (!read || *read != range.bytes) co_return fail(Errno::kNOEXEC);
+  co_return parse_elf(head, headers, kProgramEnd);
 }
 
 SysResult<LoadedProgram> load_program(const Process& process, const Credentials& credentials, bool secure, const Program& program) {
@@ -214,8 +215,12 @@ SysResult<LoadedProgram> load_program(const Process& process, const Credentials&
   layout.brk_start = layout.brk = brk_base + page_floor(random.below(kBrkRandom));
   layout.vdso = TRY(map_vdso(mm));
 
-  StackInput input{.file_name = program.file_name, .arguments = &program.arguments, .environment = &program.environment, .random = {},
-                   .skew = random.below(512) * 16, .auxiliary = auxiliary_vector(credentials, secure, program, bias, interpreter_bias, layout.vdso)};
+  StackInput input{.file_name = program.file_name,
+                   .arguments = &program.arguments,
+                   .environment = &program.environment,
+                   .random = {},
+                   .skew = random.below(512) * 16,
+                   .auxiliary = auxiliary_vector(credentials, secure, program, bias, interpreter_bias, layout.vdso)};
   fill_random(input.random);
   loaded.stack_pointer = TRY(map_stack(mm, program, std::move(input), places.stack_top, stack_limit));
   apply_memory_limits(process, mm);

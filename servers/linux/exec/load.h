@@ -26,8 +26,8 @@ struct LoadedProgram {
 };
 
 // Reads as much as there is of `bytes` at `offset`.
-SysResult<usize> read_file(File& file, u64 offset, std::span<u8> to);
-SysResult<ElfImage> read_elf(File& file);
+Task<SysResult<usize>> read_file(File& file, u64 offset, std::span<u8> to);
+Task<SysResult<ElfImage>> read_elf(File& file);
 SysResult<LoadedProgram> load_program(const Process& process, const Credentials& credentials, bool secure, const Program& program);
 
 // The vDSO's place in a new address space: 0 if there is none.

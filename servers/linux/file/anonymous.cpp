@@ -23,8 +23,11 @@ class PseudoFileSystem final : public FileSystem {
 };
 
 PseudoFileSystem& file_system(PseudoKind kind) {
-  static const auto make = [](const char* name, u64 magic) { return Ref<PseudoFileSystem>::adopt(std::make_unique<PseudoFileSystem>(name, magic).release()); };
-  static const Ref<PseudoFileSystem> pipes = make("pipefs", 0x50495045), sockets = make("sockfs", 0x534f434b), anonymous = make("anon_inodefs", 0x09041934);
+  static const auto make = [](const char* name, u64 magic) {
+    return Ref<PseudoFileSystem>::adopt(std::make_unique<PseudoFileSystem>(name, magic).release());
+  };
+  static const Ref<PseudoFileSystem> pipes = make("pipefs", 0x50495045), sockets = make("sockfs", 0x534f434b),
+                                     anonymous = make("anon_inodefs", 0x09041934);
   switch (kind) {
     case PseudoKind::kPipe: return *pipes;
     case PseudoKind::kSocket: return *sockets;
@@ -71,7 +74,9 @@ class PseudoInode final : public Inode {
 
 }  // namespace
 
-Ref<Inode> make_pseudo_inode(PseudoKind kind, u32 mode) { return Ref<Inode>::adopt(std::make_unique<PseudoInode>(file_system(kind), mode).release()); }
+Ref<Inode> make_pseudo_inode(PseudoKind kind, u32 mode) {
+  return Ref<Inode>::adopt(std::make_unique<PseudoInode>(file_system(kind), mode).release());
+}
 
 Ref<Inode> anonymous_inode() {
   static const Ref<Inode> inode = make_pseudo_inode(PseudoKind::kAnonymous, 0600);

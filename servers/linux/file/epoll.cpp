@@ -188,7 +188,8 @@ std::string EpollFile::info() const {
   SpinGuard guard(epoll_lock);
   for (const auto& [key, item] : items_) {
     char line[96];
-    std::snprintf(line, sizeof line, "tfd: %8d events: %8x data: %16llx \n", item->fd_, item->events_, static_cast<unsigned long long>(item->data_));
+    std::snprintf(line, sizeof line, "tfd: %8d events: %8x data: %16llx \n", item->fd_, item->events_,
+                  static_cast<unsigned long long>(item->data_));
     text += line;
   }
   return text;

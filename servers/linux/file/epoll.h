@@ -37,12 +37,12 @@ class EpollItem {
   static void on_event(WaitLink& link, u32 events);
 
   EpollFile& epoll_;
-  File* const file_;   // valid while the item is in an instance: the file's end removes it
+  File* const file_;  // valid while the item is in an instance: the file's end removes it
   const i32 fd_;
-  u32 events_;         // guarded by the instance's lock
+  u32 events_;  // guarded by the instance's lock
   u64 data_;
   Link link_;
-  bool ready_ = false;        // on the ready list
+  bool ready_ = false;  // on the ready list
   EpollItem* next_ready_ = nullptr;
   EpollItem* next_of_file_ = nullptr;  // epoll_lock
 };

@@ -143,7 +143,9 @@ class SignalFile final : public File {
   std::atomic<SignalSet> mask_;
 };
 
-SysResult<i64> install(Thread& thread, Ref<File> file, u32 flags) { return TRY(install_anonymous_file(thread, std::move(file), flags)).value; }
+SysResult<i64> install(Thread& thread, Ref<File> file, u32 flags) {
+  return TRY(install_anonymous_file(thread, std::move(file), flags)).value;
+}
 
 }  // namespace
 
@@ -171,7 +173,9 @@ SysResult<i64> sys_signalfd4(Thread& thread, i32 fd, UserPtr<const u64> mask, u6
   return install(thread, Ref<File>::adopt(file.release()), flags);
 }
 
-SysResult<i64> sys_signalfd(Thread& thread, i32 fd, UserPtr<const u64> mask, u64 mask_bytes) { return sys_signalfd4(thread, fd, mask, mask_bytes, 0); }
+SysResult<i64> sys_signalfd(Thread& thread, i32 fd, UserPtr<const u64> mask, u64 mask_bytes) {
+  return sys_signalfd4(thread, fd, mask, mask_bytes, 0);
+}
 
 SysResult<i64> sys_epoll_create1(Thread& thread, u32 flags) {
   if ((flags & ~u32{kOpenCloseOnExec}) != 0) return fail(Errno::kINVAL);
@@ -255,12 +259,14 @@ Task<SysResult<i64>> sys_epoll_wait(Thread& thread, Fd fd, UserAddress to, i32 c
   return wait_events(thread, fd, to, count, deadline_after_ms(timeout_ms), {});
 }
 
-Task<SysResult<i64>> sys_epoll_pwait(Thread& thread, Fd fd, UserAddress to, i32 count, i32 timeout_ms, UserPtr<const u64> mask, u64 mask_bytes) {
+Task<SysResult<i64>> sys_epoll_pwait(Thread& thread, Fd fd, UserAddress to, i32 count, i32 timeout_ms, UserPtr<const u64> mask,
+                                     u64 mask_bytes) {
   const std::optional<u64> signals = CO_TRY(get_signal_mask(thread, mask, mask_bytes));
   co_return co_await wait_events(thread, fd, to, count, deadline_after_ms(timeout_ms), signals);
 }
 
-Task<SysResult<i64>> sys_epoll_pwait2(Thread& thread, Fd fd, UserAddress to, i32 count, UserPtr<UserTimespec> time, UserPtr<const u64> mask, u64 mask_bytes) {
+Task<SysResult<i64>> sys_epoll_pwait2(Thread& thread, Fd fd, UserAddress to, i32 count, UserPtr<UserTimespec> time, UserPtr<const u64> mask,
+                                      u64 mask_bytes) {
   const u64 deadline = CO_TRY(deadline_of(thread, time));
   const std::optional<u64> signals = CO_TRY(get_signal_mask(thread, mask, mask_bytes));
   co_return co_await wait_events(thread, fd, to, count, deadline, signals);

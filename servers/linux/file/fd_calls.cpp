@@ -44,8 +44,25 @@ SysResult<i64> sys_dup3(Thread& thread, Fd old, Fd fd, u32 flags) {
 namespace {
 
 enum FcntlCommand : u32 {
-  kDupFd = 0, kGetFd = 1, kSetFd = 2, kGetFl = 3, kSetFl = 4, kSetOwn = 8, kGetOwn = 9, kSetSig = 10, kGetSig = 11, kSetOwnEx = 15, kGetOwnEx = 16,
-  kSetLease = 1024, kGetLease = 1025, kNotify = 1026, kDupFdCloseOnExec = 1030, kSetPipeSize = 1031, kGetPipeSize = 1032, kAddSeals = 1033, kGetSeals = 1034,
+  kDupFd = 0,
+  kGetFd = 1,
+  kSetFd = 2,
+  kGetFl = 3,
+  kSetFl = 4,
+  kSetOwn = 8,
+  kGetOwn = 9,
+  kSetSig = 10,
+  kGetSig = 11,
+  kSetOwnEx = 15,
+  kGetOwnEx = 16,
+  kSetLease = 1024,
+  kGetLease = 1025,
+  kNotify = 1026,
+  kDupFdCloseOnExec = 1030,
+  kSetPipeSize = 1031,
+  kGetPipeSize = 1032,
+  kAddSeals = 1033,
+  kGetSeals = 1034,
 };
 
 struct OwnerEx {
@@ -56,7 +73,8 @@ struct OwnerEx {
 SysResult<i64> set_flags(Thread& thread, File& file, u32 argument) {
   constexpr u32 kChangeable = kOpenAppend | kOpenNonBlock | kOpenAsync | kOpenDirect | kOpenNoAccessTime;
   const u32 old = file.flags();
-  if ((argument & kOpenNoAccessTime) != 0 && (old & kOpenNoAccessTime) == 0 && file.inode() != nullptr && !owns(thread.cred(), *file.inode()))
+  if ((argument & kOpenNoAccessTime) != 0 && (old & kOpenNoAccessTime) == 0 && file.inode() != nullptr &&
+      !owns(thread.cred(), *file.inode()))
     return fail(Errno::kPERM);
   file.set_flags((old & ~kChangeable) | (argument & kChangeable));
   return 0;
@@ -87,7 +105,9 @@ SysResult<i64> owner_command(Thread& thread, File& file, u32 command, u64 argume
 }
 
 // What O_PATH descriptors can do, too.
-bool allowed_for_path(u32 command) { return command == kDupFd || command == kDupFdCloseOnExec || command == kGetFd || command == kSetFd || command == kGetFl; }
+bool allowed_for_path(u32 command) {
+  return command == kDupFd || command == kDupFdCloseOnExec || command == kGetFd || command == kSetFd || command == kGetFl;
+}
 
 SysResult<i64> fcntl_now(Thread& thread, Fd fd, u32 command, u64 argument) {
   Ref<File> file = TRY(thread.files().get(fd));
@@ -96,7 +116,8 @@ SysResult<i64> fcntl_now(Thread& thread, Fd fd, u32 command, u64 argument) {
     case kDupFd:
     case kDupFdCloseOnExec:
       if (argument >= file_limit(thread)) return fail(Errno::kINVAL);
-      return TRY(thread.files().allocate(std::move(file), command == kDupFdCloseOnExec, static_cast<i32>(argument), file_limit(thread))).value;
+      return TRY(thread.files().allocate(std::move(file), command == kDupFdCloseOnExec, static_cast<i32>(argument), file_limit(thread)))
+          .value;
     case kGetFd: return i64{TRY(thread.files().close_on_exec(fd))};
     case kSetFd: TRY(thread.files().set_close_on_exec(fd, (argument & 1) != 0)); return 0;
     case kGetFl: return i64{file->flags() & ~u32{kOpenCloseOnExec}};
@@ -135,7 +156,8 @@ namespace {
 
 // Requests that do not depend on the kind of file; kNEEDASYNC: the file's own.
 SysResult<i64> generic_ioctl(Thread& thread, Fd fd, File& file, u32 request, u64 argument) {
-  constexpr u32 kFionbio = 0x5421, kFioasync = 0x5452, kFionclex = 0x5450, kFioclex = 0x5451, kFionread = 0x541b, kFigetbsz = 2, kFioqsize = 0x5460;
+  constexpr u32 kFionbio = 0x5421, kFioasync = 0x5452, kFionclex = 0x5450, kFioclex = 0x5451, kFionread = 0x541b, kFigetbsz = 2,
+                kFioqsize = 0x5460;
   const auto set_flag = [&](u32 flag) -> SysResult<i64> {
     const i32 on = TRY(thread.memory().get(UserPtr<i32>{argument}));
     file.set_flags(on != 0 ? file.flags() | flag : file.flags() & ~flag);

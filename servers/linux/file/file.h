@@ -83,6 +83,14 @@ struct MappableMemory {
 // RWF_* of preadv2(2).
 enum ReadWriteFlags : u32 { kRwHighPriority = 1, kRwDataSync = 2, kRwSync = 4, kRwNoWait = 8, kRwAppend = 16 };
 
+// What an operation that answered kNEEDASYNC lacks: File::fetch() gets it, then the operation is tried again.
+struct Missing {
+  enum class What : u8 { kPages, kRoom, kEntries };
+  What what = What::kPages;
+  bool write = false;  // pages: to be written to
+  u64 offset = 0, bytes = 0;
+};
+
 // Arguments common to all I/O operations.
 struct IoContext {
   Thread* thread;  // null: the server itself
@@ -94,6 +102,7 @@ struct IoContext {
   u64 deadline = kNever;
   bool timed_out = false;
   usize done = 0;  // bytes moved by earlier attempts of the same call (a read's result counts them)
+  Missing missing;  // set by a file that answers kNEEDASYNC; kept for its next attempt
 };
 
 class File : public RefCounted<File> {
@@ -119,6 +128,9 @@ class File : public RefCounted<File> {
   // A blocking write goes on until everything is written (pipes, terminals, stream sockets).
   virtual bool writes_everything() const { return false; }
 
+  // For files whose content lies elsewhere: gets what an operation lacked.
+  virtual Task<SysResult<>> fetch(Missing missing) { co_return fail(Errno::kIO); }
+
   // Ready bits now, and the queue that is woken when they change (null: always ready, never changes: epoll answers EPERM).
   virtual u32 poll() { return kPollIn | kPollOut | kPollRdNorm | kPollWrNorm; }
   virtual WaitQueue* poll_queue() { return nullptr; }
@@ -128,12 +140,16 @@ class File : public RefCounted<File> {
 
   // May sleep (drain of a tty, file locks of drivers). Generic requests (FIONBIO, FIOCLEX ...) are handled before this.
   virtual Task<SysResult<i64>> ioctl(Thread& thread, u32 request, u64 argument);
-  // Entries from position() on, which advances with each that was taken; the VFS holds the directory still.
+  // Entries from position() on, which advances with each that was taken; the VFS holds the directory still. kNEEDASYNC: fetch() kEntries.
   virtual SysResult<> iterate(DirectoryEmitter& emitter) { return fail(Errno::kNOTDIR); }
   virtual SysResult<MappableMemory> mappable(bool shared, bool write) { return fail(Errno::kNODEV); }
   virtual Task<SysResult<>> sync(bool data_only);
+  // kNEEDASYNC: by the inode's set_attributes().
   virtual SysResult<> truncate(Thread& thread, u64 size) { return fail(Errno::kINVAL); }
-  virtual SysResult<> allocate(Thread& thread, u32 mode, u64 offset, u64 bytes) { return fail(Errno::kNODEV); }
+  virtual SysResult<> allocate_now(Thread& thread, u32 mode, u64 offset, u64 bytes) { return fail(Errno::kNODEV); }
+  virtual Task<SysResult<>> allocate(Thread& thread, u32 mode, u64 offset, u64 bytes) {
+    co_return allocate_now(thread, mode, offset, bytes);
+  }
   // F_SETPIPE_SZ, F_ADD_SEALS and the like: commands that fcntl(2) hands to the kind of file.
   virtual SysResult<i64> control(u32 command, u64 argument) { return fail(Errno::kINVAL); }
   // close(2) of any descriptor that refers to this file, before the reference goes: releases what belongs to `owner` (POSIX locks).

@@ -43,6 +43,11 @@ Task<SysResult<usize>> read_file(Thread& thread, File& file, IoBuffer& to, u32 f
   for (;;) {
     const SysResult<usize> result = file.read(context, to);
     if (result && *result > 0) notify_file(file, kNotifyAccess);
+    if (!result && result.error() == Errno::kNEEDASYNC) {
+      CO_TRY(co_await file.fetch(context.missing));
+      context.retry = true;
+      continue;
+    }
     if (result || result.error() != Errno::kAGAIN || context.nonblock || queue == nullptr) co_return result;
     const SysResult<> woken = co_await waiter.wait(context.deadline);
     context.retry = true;
@@ -71,12 +76,39 @@ Task<SysResult<usize>> write_file(Thread& thread, File& file, IoBuffer& from, u3
       if (!file.writes_everything() || context.nonblock || from.left() == 0) co_return context.done;
       continue;
     }
+    if (result.error() == Errno::kNEEDASYNC) {
+      if (const SysResult<> fetched = co_await file.fetch(context.missing); !fetched) co_return partial(fetched.error());
+      context.retry = true;
+      continue;
+    }
     if (result.error() == Errno::kPIPE) raise_signal(thread, kSigPipe);
     if (result.error() != Errno::kAGAIN || context.nonblock || queue == nullptr) co_return partial(result.error());
     const SysResult<> woken = co_await waiter.wait(context.deadline);
     context.retry = true;
     context.timed_out = !woken && woken.error() == Errno::kTIMEDOUT;
     if (!woken && !context.timed_out) co_return partial(woken.error());
+  }
+}
+
+Task<SysResult<usize>> read_file_at(Thread* thread, File& file, IoBuffer& to, u64 offset, u32 flags) {
+  IoContext context{.thread = thread, .flags = flags};
+  for (;;) {
+    const SysResult<usize> result = file.read_at(context, to, offset);
+    if (result && *result > 0 && thread != nullptr) notify_file(file, kNotifyAccess);
+    if (result || result.error() != Errno::kNEEDASYNC) co_return result;
+    CO_TRY(co_await file.fetch(context.missing));
+    context.retry = true;
+  }
+}
+
+Task<SysResult<usize>> write_file_at(Thread* thread, File& file, IoBuffer& from, u64 offset, u32 flags) {
+  IoContext context{.thread = thread, .flags = flags};
+  for (;;) {
+    const SysResult<usize> result = file.write_at(context, from, offset);
+    if (result && *result > 0 && thread != nullptr) notify_file(file, kNotifyModify);
+    if (result || result.error() != Errno::kNEEDASYNC) co_return result;
+    CO_TRY(co_await file.fetch(context.missing));
+    context.retry = true;
   }
 }
 

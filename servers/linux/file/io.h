@@ -18,6 +18,10 @@ Task<SysResult<usize>> read_file(Thread& thread, File& file, IoBuffer& to, u32 f
 // Until all is written where the kind of file demands it. SIGPIPE is raised here.
 Task<SysResult<usize>> write_file(Thread& thread, File& file, IoBuffer& from, u32 flags = 0);
 
+// At an offset of its own; `thread` is null for the server itself.
+Task<SysResult<usize>> read_file_at(Thread* thread, File& file, IoBuffer& to, u64 offset, u32 flags = 0);
+Task<SysResult<usize>> write_file_at(Thread* thread, File& file, IoBuffer& from, u64 offset, u32 flags = 0);
+
 // A file with a size and a position: sequential I/O in terms of positioned I/O.
 class SeekableFile : public File {
  public:

@@ -102,48 +102,77 @@ Task<SysResult<i64>> sys_writev(Thread& thread, Fd fd, UserAddress vector, u64 c
 
 namespace {
 
-SysResult<i64> read_positioned(Thread& thread, Fd fd, IoBuffer& buffer, i64 offset, u32 flags) {
+// Where the bytes of a positioned call come from or go to.
+struct Positioned {
+  Ref<File> file;
+  u64 offset;
+};
+
+SysResult<Positioned> positioned(Thread& thread, Fd fd, i64 offset, bool write) {
   if (offset < 0) return fail(Errno::kINVAL);
-  const Ref<File> file = TRY(readable_file(thread, fd));
-  IoContext context{.thread = &thread, .flags = flags, .nonblock = file->nonblocking() || (flags & kRwNoWait) != 0};
-  const SysResult<usize> done = file->read_at(context, buffer, static_cast<u64>(offset));
-  if (done && *done > 0) notify_file(*file, kNotifyAccess);
+  return Positioned{TRY(write ? writable_file(thread, fd) : readable_file(thread, fd)), static_cast<u64>(offset)};
+}
+
+SysResult<i64> read_positioned_now(Thread& thread, Fd fd, IoBuffer& buffer, i64 offset) {
+  const Positioned at = TRY(positioned(thread, fd, offset, false));
+  IoContext context{.thread = &thread, .nonblock = at.file->nonblocking()};
+  const SysResult<usize> done = at.file->read_at(context, buffer, at.offset);
+  if (done && *done > 0) notify_file(*at.file, kNotifyAccess);
   return as_result(done);
 }
 
-SysResult<i64> write_positioned(Thread& thread, Fd fd, IoBuffer& buffer, i64 offset, u32 flags) {
-  if (offset < 0) return fail(Errno::kINVAL);
-  const Ref<File> file = TRY(writable_file(thread, fd));
-  IoContext context{.thread = &thread, .flags = flags, .nonblock = file->nonblocking() || (flags & kRwNoWait) != 0};
-  const SysResult<usize> done = file->write_at(context, buffer, static_cast<u64>(offset));
-  if (done && *done > 0) notify_file(*file, kNotifyModify);
+SysResult<i64> write_positioned_now(Thread& thread, Fd fd, IoBuffer& buffer, i64 offset) {
+  const Positioned at = TRY(positioned(thread, fd, offset, true));
+  IoContext context{.thread = &thread, .nonblock = at.file->nonblocking()};
+  const SysResult<usize> done = at.file->write_at(context, buffer, at.offset);
+  if (done && *done > 0) notify_file(*at.file, kNotifyModify);
   return as_result(done);
+}
+
+Task<SysResult<i64>> read_positioned(Thread& thread, Fd fd, IoBuffer& buffer, i64 offset, u32 flags) {
+  const Positioned at = CO_TRY(positioned(thread, fd, offset, false));
+  co_return as_result(co_await read_file_at(&thread, *at.file, buffer, at.offset, flags));
+}
+
+Task<SysResult<i64>> write_positioned(Thread& thread, Fd fd, IoBuffer& buffer, i64 offset, u32 flags) {
+  const Positioned at = CO_TRY(positioned(thread, fd, offset, true));
+  co_return as_result(co_await write_file_at(&thread, *at.file, buffer, at.offset, flags));
 }
 
 }  // namespace
 
-SysResult<i64> sys_pread64(Thread& thread, Fd fd, UserAddress to, u64 bytes, i64 offset) {
+SysResult<i64> sys_pread64_now(Thread& thread, Fd fd, UserAddress to, u64 bytes, i64 offset) {
   IoBuffer buffer(thread.memory(), to.address, cut(bytes));
-  return read_positioned(thread, fd, buffer, offset, 0);
+  return read_positioned_now(thread, fd, buffer, offset);
 }
 
-SysResult<i64> sys_pwrite64(Thread& thread, Fd fd, UserAddress from, u64 bytes, i64 offset) {
+Task<SysResult<i64>> sys_pread64(Thread& thread, Fd fd, UserAddress to, u64 bytes, i64 offset) {
+  IoBuffer buffer(thread.memory(), to.address, cut(bytes));
+  co_return co_await read_positioned(thread, fd, buffer, offset, 0);
+}
+
+SysResult<i64> sys_pwrite64_now(Thread& thread, Fd fd, UserAddress from, u64 bytes, i64 offset) {
   IoBuffer buffer(thread.memory(), from.address, cut(bytes));
-  return write_positioned(thread, fd, buffer, offset, 0);
+  return write_positioned_now(thread, fd, buffer, offset);
 }
 
-SysResult<i64> sys_preadv(Thread& thread, Fd fd, UserAddress vector, u64 count, i64 offset) {
-  if (offset < 0) return fail(Errno::kINVAL);
-  const auto ranges = TRY(get_ranges(thread, vector, count));
-  IoBuffer buffer(thread.memory(), ranges);
-  return read_positioned(thread, fd, buffer, offset, 0);
+Task<SysResult<i64>> sys_pwrite64(Thread& thread, Fd fd, UserAddress from, u64 bytes, i64 offset) {
+  IoBuffer buffer(thread.memory(), from.address, cut(bytes));
+  co_return co_await write_positioned(thread, fd, buffer, offset, 0);
 }
 
-SysResult<i64> sys_pwritev(Thread& thread, Fd fd, UserAddress vector, u64 count, i64 offset) {
-  if (offset < 0) return fail(Errno::kINVAL);
-  const auto ranges = TRY(get_ranges(thread, vector, count));
+Task<SysResult<i64>> sys_preadv(Thread& thread, Fd fd, UserAddress vector, u64 count, i64 offset) {
+  if (offset < 0) co_return fail(Errno::kINVAL);
+  const auto ranges = CO_TRY(get_ranges(thread, vector, count));
   IoBuffer buffer(thread.memory(), ranges);
-  return write_positioned(thread, fd, buffer, offset, 0);
+  co_return co_await read_positioned(thread, fd, buffer, offset, 0);
+}
+
+Task<SysResult<i64>> sys_pwritev(Thread& thread, Fd fd, UserAddress vector, u64 count, i64 offset) {
+  if (offset < 0) co_return fail(Errno::kINVAL);
+  const auto ranges = CO_TRY(get_ranges(thread, vector, count));
+  IoBuffer buffer(thread.memory(), ranges);
+  co_return co_await write_positioned(thread, fd, buffer, offset, 0);
 }
 
 // The high half of the offset (fifth argument) is unused on 64-bit machines. Offset -1: the file's own position.
@@ -151,7 +180,7 @@ Task<SysResult<i64>> sys_preadv2(Thread& thread, Fd fd, UserAddress vector, u64 
   if ((flags & ~kKnownFlags) != 0) co_return fail(Errno::kOPNOTSUPP);
   const auto ranges = CO_TRY(get_ranges(thread, vector, count));
   IoBuffer buffer(thread.memory(), ranges);
-  if (offset != -1) co_return read_positioned(thread, fd, buffer, offset, flags);
+  if (offset != -1) co_return co_await read_positioned(thread, fd, buffer, offset, flags);
   const Ref<File> file = CO_TRY(readable_file(thread, fd));
   co_return as_result(co_await read_file(thread, *file, buffer, flags));
 }
@@ -160,7 +189,7 @@ Task<SysResult<i64>> sys_pwritev2(Thread& thread, Fd fd, UserAddress vector, u64
   if ((flags & ~kKnownFlags) != 0) co_return fail(Errno::kOPNOTSUPP);
   const auto ranges = CO_TRY(get_ranges(thread, vector, count));
   IoBuffer buffer(thread.memory(), ranges);
-  if (offset != -1) co_return write_positioned(thread, fd, buffer, offset, flags);
+  if (offset != -1) co_return co_await write_positioned(thread, fd, buffer, offset, flags);
   const Ref<File> file = CO_TRY(writable_file(thread, fd));
   co_return as_result(co_await write_file(thread, *file, buffer, flags));
 }

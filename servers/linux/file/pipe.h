@@ -52,7 +52,7 @@ class Pipe : public RefCounted<Pipe> {
   mutable SpinLock lock_;
   std::unique_ptr<u8[]> ring_ HATI_GUARDED_BY(lock_);
   usize ring_bytes_ HATI_GUARDED_BY(lock_) = 0;  // allocated
-  usize head_ HATI_GUARDED_BY(lock_) = 0;        // first byte to read
+  usize head_ HATI_GUARDED_BY(lock_) = 0;  // first byte to read
   usize used_ HATI_GUARDED_BY(lock_) = 0;
   usize capacity_ HATI_GUARDED_BY(lock_) = kPipeCapacity;
   u32 readers_ HATI_GUARDED_BY(lock_) = 0, writers_ HATI_GUARDED_BY(lock_) = 0;

@@ -148,7 +148,8 @@ Task<SysResult<i64>> poll_restartable(Thread& thread, UserPtr<UserPollFd> fds, u
 }
 
 Task<SysResult<i64>> restart_poll(Thread& thread) {
-  return poll_restartable(thread, UserPtr<UserPollFd>{thread.restart.value[0]}, static_cast<u32>(thread.restart.value[1]), thread.restart.deadline);
+  return poll_restartable(thread, UserPtr<UserPollFd>{thread.restart.value[0]}, static_cast<u32>(thread.restart.value[1]),
+                          thread.restart.deadline);
 }
 
 }  // namespace
@@ -164,7 +165,8 @@ Task<SysResult<i64>> sys_poll(Thread& thread, UserPtr<UserPollFd> fds, u32 count
   return poll_restartable(thread, fds, count, deadline_after_ms(timeout_ms));
 }
 
-Task<SysResult<i64>> sys_ppoll(Thread& thread, UserPtr<UserPollFd> fds, u32 count, UserPtr<UserTimespec> time, UserPtr<const u64> mask, u64 mask_bytes) {
+Task<SysResult<i64>> sys_ppoll(Thread& thread, UserPtr<UserPollFd> fds, u32 count, UserPtr<UserTimespec> time, UserPtr<const u64> mask,
+                               u64 mask_bytes) {
   const u64 deadline = CO_TRY(deadline_of(thread, time));
   const std::optional<u64> signals = CO_TRY(get_signal_mask(thread, mask, mask_bytes));
   const SysResult<i64> result = co_await with_mask(thread, signals, poll_waiting(thread, fds, count, deadline));
@@ -244,7 +246,8 @@ Task<SysResult<i64>> select_waiting(Thread& thread, i32 limit, UserAddress read,
 
 }  // namespace
 
-Task<SysResult<i64>> sys_select(Thread& thread, i32 limit, UserAddress read, UserAddress write, UserAddress except, UserPtr<UserTimeval> time) {
+Task<SysResult<i64>> sys_select(Thread& thread, i32 limit, UserAddress read, UserAddress write, UserAddress except,
+                                UserPtr<UserTimeval> time) {
   u64 deadline = kNever;
   if (time) {
     const UserTimeval given = CO_TRY(thread.memory().get(time));
@@ -260,8 +263,8 @@ Task<SysResult<i64>> sys_select(Thread& thread, i32 limit, UserAddress read, Use
 }
 
 // The sixth argument points to the mask's address and size.
-Task<SysResult<i64>> sys_pselect6(Thread& thread, i32 limit, UserAddress read, UserAddress write, UserAddress except, UserPtr<UserTimespec> time,
-                                  UserPtr<const std::pair<u64, u64>> mask) {
+Task<SysResult<i64>> sys_pselect6(Thread& thread, i32 limit, UserAddress read, UserAddress write, UserAddress except,
+                                  UserPtr<UserTimespec> time, UserPtr<const std::pair<u64, u64>> mask) {
   const u64 deadline = CO_TRY(deadline_of(thread, time));
   std::optional<u64> signals;
   if (mask) {

@@ -42,20 +42,16 @@ SysResult<> put_offset(Thread& thread, UserPtr<i64> to, const End& end) {
 Task<SysResult<usize>> read_piece(Thread& thread, End& from, std::span<u8> to) {
   IoBuffer buffer(to);
   if (!from.has_offset) co_return co_await read_file(thread, *from.file, buffer);
-  IoContext context{.thread = &thread};
-  const SysResult<usize> done = from.file->read_at(context, buffer, from.offset);
+  const SysResult<usize> done = co_await read_file_at(&thread, *from.file, buffer, from.offset);
   if (done) from.offset += *done;
-  if (done && *done > 0) notify_file(*from.file, kNotifyAccess);
   co_return done;
 }
 
 Task<SysResult<usize>> write_piece(Thread& thread, End& to, std::span<u8> from) {
   IoBuffer buffer(from);
   if (!to.has_offset) co_return co_await write_file(thread, *to.file, buffer);
-  IoContext context{.thread = &thread};
-  const SysResult<usize> done = to.file->write_at(context, buffer, to.offset);
+  const SysResult<usize> done = co_await write_file_at(&thread, *to.file, buffer, to.offset);
   if (done) to.offset += *done;
-  if (done && *done > 0) notify_file(*to.file, kNotifyModify);
   co_return done;
 }
 
@@ -223,18 +219,18 @@ Task<SysResult<i64>> sys_vmsplice(Thread& thread, Fd fd, UserAddress vector, u64
   co_return as_result(co_await read_file(thread, *file, buffer, how));
 }
 
-SysResult<i64> sys_fallocate(Thread& thread, Fd fd, u32 mode, i64 offset, i64 bytes) {
-  if (offset < 0 || bytes <= 0) return fail(Errno::kINVAL);
-  const Ref<File> file = TRY(thread.files().get(fd));
-  if (!file->writable()) return fail(Errno::kBADF);
-  if ((mode & ~0x7fu) != 0) return fail(Errno::kOPNOTSUPP);
-  if ((mode & 2) != 0 && (mode & 1) == 0) return fail(Errno::kOPNOTSUPP);
-  if (file->as_pipe() != nullptr) return fail(Errno::kSPIPE);
-  if (file->inode() != nullptr && file->inode()->is(kDirectory)) return fail(Errno::kISDIR);
-  if (mode == 0) TRY(check_file_size(thread, static_cast<u64>(offset) + static_cast<u64>(bytes) - 1, 1));
-  TRY(file->allocate(thread, mode, static_cast<u64>(offset), static_cast<u64>(bytes)));
+Task<SysResult<i64>> sys_fallocate(Thread& thread, Fd fd, u32 mode, i64 offset, i64 bytes) {
+  if (offset < 0 || bytes <= 0) co_return fail(Errno::kINVAL);
+  const Ref<File> file = CO_TRY(thread.files().get(fd));
+  if (!file->writable()) co_return fail(Errno::kBADF);
+  if ((mode & ~0x7fu) != 0) co_return fail(Errno::kOPNOTSUPP);
+  if ((mode & 2) != 0 && (mode & 1) == 0) co_return fail(Errno::kOPNOTSUPP);
+  if (file->as_pipe() != nullptr) co_return fail(Errno::kSPIPE);
+  if (file->inode() != nullptr && file->inode()->is(kDirectory)) co_return fail(Errno::kISDIR);
+  if (mode == 0) CO_TRY(check_file_size(thread, static_cast<u64>(offset) + static_cast<u64>(bytes) - 1, 1));
+  CO_TRY(co_await file->allocate(thread, mode, static_cast<u64>(offset), static_cast<u64>(bytes)));
   notify_file(*file, kNotifyModify);
-  return 0;
+  co_return 0;
 }
 
 namespace {
@@ -259,7 +255,7 @@ Task<SysResult<i64>> sys_sync(Thread& thread) {
 Task<SysResult<i64>> sys_syncfs(Thread& thread, Fd fd) {
   const Ref<File> file = CO_TRY(thread.files().get(fd));
   if (file->is_path_only()) co_return fail(Errno::kBADF);
-  co_await vfs_sync_all(thread.world());
+  if (file->inode() != nullptr) CO_TRY(co_await file->inode()->file_system().sync());
   co_return 0;
 }
 

@@ -283,7 +283,7 @@ Task<SysResult<i64>> sys_truncate(Thread& thread, UserPtr<const char> path, i64 
   co_return 0;
 }
 
-SysResult<i64> sys_ftruncate(Thread& thread, Fd fd, i64 size) {
+SysResult<i64> sys_ftruncate_now(Thread& thread, Fd fd, i64 size) {
   if (size < 0) return fail(Errno::kINVAL);
   const Ref<File> file = TRY(thread.files().get(fd));
   if (file->is_path_only()) return fail(Errno::kBADF);
@@ -293,6 +293,18 @@ SysResult<i64> sys_ftruncate(Thread& thread, Fd fd, i64 size) {
   TRY(file->truncate(thread, bytes));
   notify_file(*file, kNotifyModify);
   return 0;
+}
+
+// The checks have been made.
+Task<SysResult<i64>> sys_ftruncate(Thread& thread, Fd fd, i64 size) {
+  const Ref<File> file = CO_TRY(thread.files().get(fd));
+  if (file->inode() == nullptr) co_return fail(Errno::kINVAL);
+  const Ref<Inode> inode(*file->inode());
+  AttributeChange change;
+  change.bits = AttributeChange::kSize;
+  change.size = static_cast<u64>(size);
+  CO_TRY(co_await inode->set_attributes(change));
+  co_return 0;
 }
 
 SysResult<i64> sys_umask(Thread& thread, u32 mask) { return i64{thread.fs().exchange_umask(mask)}; }

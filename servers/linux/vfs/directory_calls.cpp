@@ -86,8 +86,34 @@ SysResult<i64> read_directory(Thread& thread, Fd fd, UserAddress to, u32 bytes) 
 
 }  // namespace
 
-SysResult<i64> sys_getdents64(Thread& thread, Fd fd, UserAddress to, u32 bytes) { return read_directory<Records64>(thread, fd, to, bytes); }
-SysResult<i64> sys_getdents(Thread& thread, Fd fd, UserAddress to, u32 bytes) { return read_directory<RecordsOld>(thread, fd, to, bytes); }
+SysResult<i64> sys_getdents64_now(Thread& thread, Fd fd, UserAddress to, u32 bytes) {
+  return read_directory<Records64>(thread, fd, to, bytes);
+}
+SysResult<i64> sys_getdents_now(Thread& thread, Fd fd, UserAddress to, u32 bytes) {
+  return read_directory<RecordsOld>(thread, fd, to, bytes);
+}
+
+namespace {
+
+// The same where the entries have to be fetched.
+template <class R>
+Task<SysResult<i64>> read_directory_far(Thread& thread, Fd fd, UserAddress to, u32 bytes) {
+  const Ref<File> file = CO_TRY(thread.files().get(fd));
+  for (;;) {
+    const SysResult<i64> done = read_directory<R>(thread, fd, to, bytes);
+    if (done || done.error() != Errno::kNEEDASYNC) co_return done;
+    CO_TRY(co_await file->fetch({.what = Missing::What::kEntries}));
+  }
+}
+
+}  // namespace
+
+Task<SysResult<i64>> sys_getdents64(Thread& thread, Fd fd, UserAddress to, u32 bytes) {
+  return read_directory_far<Records64>(thread, fd, to, bytes);
+}
+Task<SysResult<i64>> sys_getdents(Thread& thread, Fd fd, UserAddress to, u32 bytes) {
+  return read_directory_far<RecordsOld>(thread, fd, to, bytes);
+}
 
 Task<SysResult<i64>> sys_chdir(Thread& thread, UserPtr<const char> path) {
   std::string text = CO_TRY(thread.memory().get_path(path));

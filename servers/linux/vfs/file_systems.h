@@ -12,10 +12,12 @@ struct FileSystemType {
   const char* name;
   bool needs_device;  // no "nodev" in /proc/filesystems
   SysResult<Ref<FileSystem>> (*mount)(std::string_view source, std::string_view options);
+  // Instead, where another server has to be asked.
+  Task<SysResult<Ref<FileSystem>>> (*mount_far)(std::string source, std::string options, bool read_only) = nullptr;
 };
 
 std::span<const FileSystemType> file_system_types();
-// kNODEV: unknown.
-SysResult<Ref<Mount>> make_mount(std::string_view type, std::string_view source, u32 flags, std::string_view options);
+// kNODEV: unknown. `flags` with kMountReadOnly is about the file system as well.
+Task<SysResult<Ref<Mount>>> make_mount(std::string type, std::string source, u32 flags, std::string options);
 
 }  // namespace hati::linux

@@ -171,9 +171,19 @@ class FileSystem : public RefCounted<FileSystem> {
   virtual Ref<Inode> root() = 0;
   virtual std::string options() const { return {}; }  // for /proc/mounts, after rw/ro: ",size=64k"
   struct Statistics {
+    static constexpr u64 kSameAsFree = ~u64{0};
     u64 magic = 0, block_size = 4096, blocks = 0, blocks_free = 0, inodes = 0, inodes_free = 0, name_max = 255;
+    u64 blocks_available = kSameAsFree;  // to others than root
   };
   virtual Statistics statistics() = 0;
+  // Before statistics(), which tells what was learned here.
+  virtual Task<SysResult<>> ask_statistics() { co_return SysResult<>{}; }
+  // syncfs(2).
+  virtual Task<SysResult<>> sync() { co_return SysResult<>{}; }
+  // umount(2) of the last mount, after shut_down(): everything is where it belongs when it returns.
+  virtual Task<SysResult<>> finish() { co_return SysResult<>{}; }
+  // mount(2) with MS_REMOUNT: from read-only to writable or back.
+  virtual Task<SysResult<>> change_read_only(bool wanted) { co_return SysResult<>{}; }
   virtual SysResult<> remount(std::string_view options) { return {}; }
   // The dentry of the root: the first one offered.
   Ref<Dentry> share_root(Ref<Dentry> offered);

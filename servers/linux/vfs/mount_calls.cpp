@@ -21,16 +21,19 @@ u32 per_mount_flags(u32 flags) {
   return result;
 }
 
-SysResult<> remount(const Path& place, u32 flags, const std::string& options) {
-  if (place.dentry != place.mount->root()) return fail(Errno::kINVAL);
+Task<SysResult<>> remount(Path place, u32 flags, std::string options) {
+  if (place.dentry != place.mount->root()) co_return fail(Errno::kINVAL);
+  const bool read_only = (flags & kMountReadOnly) != 0;
   if ((flags & kMountBind) == 0) {
-    TRY(place.mount->file_system().remount(options));
-    place.mount->file_system().read_only.store((flags & kMountReadOnly) != 0, std::memory_order_relaxed);
+    FileSystem& file_system = place.mount->file_system();
+    CO_TRY(file_system.remount(options));
+    if (file_system.read_only.load(std::memory_order_relaxed) != read_only) CO_TRY(co_await file_system.change_read_only(read_only));
+    file_system.read_only.store(read_only, std::memory_order_relaxed);
     place.mount->set_flags(per_mount_flags(flags) & ~u32{kMountReadOnly});
-    return {};
+    co_return SysResult<>{};
   }
   place.mount->set_flags(per_mount_flags(flags));
-  return {};
+  co_return SysResult<>{};
 }
 
 SysResult<> change_propagation(const Path& place, u32 flags) {
@@ -61,18 +64,21 @@ Task<SysResult<>> bind_or_move(Thread& thread, std::string source, Path place, u
   co_return MountTree::instance().bind(from, place, (flags & kMountRecursive) != 0);
 }
 
-SysResult<> mount_new(const std::string& type, const std::string& source, const Path& place, u32 flags, const std::string& options) {
-  if (type.empty()) return fail(Errno::kINVAL);
-  Ref<Mount> mount = TRY(make_mount(type, source.empty() ? "none" : source, per_mount_flags(flags) & ~u32{kMountReadOnly}, options));
-  const bool shared_instance = mount->file_system().mounts.load(std::memory_order_relaxed) > 1;
+Task<SysResult<>> mount_new(std::string type, std::string source, Path place, u32 flags, std::string options) {
+  if (type.empty()) co_return fail(Errno::kINVAL);
+  Ref<Mount> mount =
+      CO_TRY(co_await make_mount(std::move(type), source.empty() ? "none" : std::move(source), per_mount_flags(flags), std::move(options)));
+  const Ref<FileSystem> file_system(mount->file_system());
   if ((flags & kMountReadOnly) != 0) {
-    if (shared_instance) {
+    if (file_system->mounts.load(std::memory_order_relaxed) > 1) {
       mount->set_flags(mount->flags() | kMountReadOnly);
     } else {
-      mount->file_system().read_only.store(true, std::memory_order_relaxed);
+      file_system->read_only.store(true, std::memory_order_relaxed);
     }
   }
-  return MountTree::instance().attach(std::move(mount), place);
+  const SysResult<> attached = MountTree::instance().attach(std::move(mount), place);
+  if (!attached && file_system->mounts.load(std::memory_order_relaxed) == 0) (void)co_await file_system->finish();
+  co_return attached;
 }
 
 }  // namespace
@@ -89,13 +95,13 @@ Task<SysResult<i64>> sys_mount(Thread& thread, UserPtr<const char> source, UserP
   if (!thread.capable(kCapSysAdmin)) co_return fail(Errno::kPERM);
   SysResult<> result;
   if ((flags & kMountRemount) != 0) {
-    result = remount(place, flags, options);
+    result = co_await remount(std::move(place), flags, options);
   } else if ((flags & (kMountBind | kMountMove)) != 0 && ((flags & kMountBind) != 0 || (flags & kPropagation) == 0)) {
     result = co_await bind_or_move(thread, std::move(from), std::move(place), flags);
   } else if ((flags & kPropagation) != 0) {
     result = change_propagation(place, flags);
   } else {
-    result = mount_new(type_name, from, place, flags, options);
+    result = co_await mount_new(type_name, from, std::move(place), flags, options);
   }
   if (!result) co_return fail(result.error());
   co_return 0;
@@ -105,9 +111,12 @@ Task<SysResult<i64>> sys_umount2(Thread& thread, UserPtr<const char> target, u32
   if ((flags & ~u32{kUnmountForce | kUnmountDetach | kUnmountExpire | kUnmountNoFollow}) != 0) co_return fail(Errno::kINVAL);
   if ((flags & kUnmountExpire) != 0 && (flags & (kUnmountForce | kUnmountDetach)) != 0) co_return fail(Errno::kINVAL);
   std::string at = CO_TRY(thread.memory().get_path(target));
-  const Path place = CO_TRY(co_await walk(thread, kAtFdCwd, std::move(at), (flags & kUnmountNoFollow) != 0 ? 0 : kWalkFollow));
+  Path place = CO_TRY(co_await walk(thread, kAtFdCwd, std::move(at), (flags & kUnmountNoFollow) != 0 ? 0 : kWalkFollow));
   if (!thread.capable(kCapSysAdmin)) co_return fail(Errno::kPERM);
+  const Ref<FileSystem> file_system(place.mount->file_system());
   CO_TRY(MountTree::instance().detach(place, flags));
+  place = {};
+  if (file_system->mounts.load(std::memory_order_relaxed) == 0) CO_TRY(co_await file_system->finish());
   co_return 0;
 }
 

@@ -73,8 +73,12 @@ Task<SysResult<i64>> sys_newfstatat(Thread& thread, i32 dirfd, UserPtr<const cha
   co_return put_stat(thread, to, attributes);
 }
 
-SysResult<i64> sys_stat_now(Thread& thread, UserPtr<const char> path, UserPtr<UserStat> to) { return sys_newfstatat_now(thread, kAtFdCwd, path, to, 0); }
-Task<SysResult<i64>> sys_stat(Thread& thread, UserPtr<const char> path, UserPtr<UserStat> to) { return sys_newfstatat(thread, kAtFdCwd, path, to, 0); }
+SysResult<i64> sys_stat_now(Thread& thread, UserPtr<const char> path, UserPtr<UserStat> to) {
+  return sys_newfstatat_now(thread, kAtFdCwd, path, to, 0);
+}
+Task<SysResult<i64>> sys_stat(Thread& thread, UserPtr<const char> path, UserPtr<UserStat> to) {
+  return sys_newfstatat(thread, kAtFdCwd, path, to, 0);
+}
 SysResult<i64> sys_lstat_now(Thread& thread, UserPtr<const char> path, UserPtr<UserStat> to) {
   return sys_newfstatat_now(thread, kAtFdCwd, path, to, kAtSymlinkNoFollow);
 }
@@ -159,6 +163,8 @@ Task<SysResult<i64>> sys_statx(Thread& thread, i32 dirfd, UserPtr<const char> pa
 
 namespace {
 
+constexpr u64 kSameAsFree = FileSystem::Statistics::kSameAsFree;
+
 SysResult<i64> put_statfs(Thread& thread, UserPtr<UserStatfs> to, FileSystem& file_system, u32 mount_flags) {
   const FileSystem::Statistics from = file_system.statistics();
   constexpr i64 kValid = 0x20, kRelativeTime = 0x1000;
@@ -166,7 +172,8 @@ SysResult<i64> put_statfs(Thread& thread, UserPtr<UserStatfs> to, FileSystem& fi
   result.type = static_cast<i64>(from.magic);
   result.block_size = result.fragment_size = static_cast<i64>(from.block_size);
   result.blocks = from.blocks;
-  result.blocks_free = result.blocks_available = from.blocks_free;
+  result.blocks_free = from.blocks_free;
+  result.blocks_available = from.blocks_available != kSameAsFree ? from.blocks_available : from.blocks_free;
   result.files = from.inodes;
   result.files_free = from.inodes_free;
   result.fs_id[0] = static_cast<i32>(file_system.device());
@@ -183,13 +190,15 @@ SysResult<i64> put_statfs(Thread& thread, UserPtr<UserStatfs> to, FileSystem& fi
 Task<SysResult<i64>> sys_statfs(Thread& thread, UserPtr<const char> path, UserPtr<UserStatfs> to) {
   std::string text = CO_TRY(thread.memory().get_path(path));
   const Path place = CO_TRY(co_await walk(thread, kAtFdCwd, std::move(text), kWalkFollow));
+  CO_TRY(co_await place.inode()->file_system().ask_statistics());
   co_return put_statfs(thread, to, place.inode()->file_system(), place.mount->flags());
 }
 
-SysResult<i64> sys_fstatfs(Thread& thread, Fd fd, UserPtr<UserStatfs> to) {
-  const Ref<File> file = TRY(thread.files().get(fd));
-  if (file->inode() == nullptr) return fail(Errno::kNOSYS);
-  return put_statfs(thread, to, file->inode()->file_system(), file->path() != nullptr ? file->path()->mount->flags() : 0);
+Task<SysResult<i64>> sys_fstatfs(Thread& thread, Fd fd, UserPtr<UserStatfs> to) {
+  const Ref<File> file = CO_TRY(thread.files().get(fd));
+  if (file->inode() == nullptr) co_return fail(Errno::kNOSYS);
+  CO_TRY(co_await file->inode()->file_system().ask_statistics());
+  co_return put_statfs(thread, to, file->inode()->file_system(), file->path() != nullptr ? file->path()->mount->flags() : 0);
 }
 
 namespace {

@@ -263,7 +263,7 @@ class TmpfsFile final : public SeekableFile {
   }
   Task<SysResult<>> sync(bool data_only) override { co_return SysResult<>{}; }
   SysResult<> truncate(Thread& thread, u64 size) override { return node_->resize(size); }
-  SysResult<> allocate(Thread& thread, u32 mode, u64 offset, u64 bytes) override { return node_->allocate(mode, offset, bytes); }
+  SysResult<> allocate_now(Thread& thread, u32 mode, u64 offset, u64 bytes) override { return node_->allocate(mode, offset, bytes); }
   SysResult<i64> control(u32 command, u64 argument) override {
     constexpr u32 kAddSeals = 1033, kGetSeals = 1034;
     if (command == kGetSeals) return i64{node_->seals()};

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// A node of a remote file system. lock_ guards what is known of it; content_lock_ keeps writers and changes of the size apart.
+#pragma once
+
+#include "servers/linux/file/io.h"
+#include "servers/linux/fs/remote/file_system.h"
+
+namespace hati::linux {
+
+class RemoteInode final : public Inode {
+ public:
+  RemoteInode(RemoteFileSystem& owner, const file_system::Attributes& attributes);
+  ~RemoteInode() override;
+
+  RemoteFileSystem& remote() const { return static_cast<RemoteFileSystem&>(file_system()); }
+  u32 node() const { return node_; }
+
+  u32 mode() const override { return mode_.load(std::memory_order_relaxed); }
+  Attributes attributes() const override;
+  Owner owner() const override;
+  Task<SysResult<>> set_attributes(AttributeChange change) override;
+  void touch_access() override;
+
+  SysResult<Ref<Inode>> lookup_now(std::string_view name) override { return fail(Errno::kNEEDASYNC); }
+  Task<SysResult<Ref<Inode>>> lookup(std::string name) override;
+  Task<SysResult<Ref<Inode>>> create(std::string name, NewNode node) override;
+  Task<SysResult<Ref<Inode>>> make_directory(std::string name, NewNode node) override;
+  Task<SysResult<Ref<Inode>>> make_symbolic_link(std::string name, std::string target, NewNode node) override;
+  Task<SysResult<>> link(std::string name, Ref<Inode> target) override;
+  Task<SysResult<>> unlink(std::string name, Ref<Inode> target) override;
+  Task<SysResult<>> remove_directory(std::string name, Ref<Inode> target) override;
+  Task<SysResult<>> rename(std::string name, Ref<Inode> target, Ref<Inode> new_parent, std::string new_name, Ref<Inode> replaced,
+                           u32 flags) override;
+  Task<SysResult<Ref<Inode>>> make_temporary(NewNode node) override;
+  SysResult<std::string> read_link_now(Thread* thread) override;
+  Task<SysResult<std::string>> read_link(Thread* thread) override;
+  SysResult<Ref<File>> open_now(Thread* thread, u32 flags) override;
+  Task<SysResult<Ref<File>>> open(Thread* thread, u32 flags) override;
+
+  // Contents of regular files (content.cpp), after they were opened.
+  u64 size() const { return size_.load(std::memory_order_acquire); }
+  SysResult<usize> read(IoContext& context, IoBuffer& to, u64 offset);
+  SysResult<usize> write(IoContext& context, IoBuffer& from, u64& offset, bool at_end);
+  Task<SysResult<>> fetch(Missing missing);
+  Task<SysResult<>> allocate(u32 mode, u64 offset, u64 bytes);
+  Task<SysResult<>> sync(bool data_only);
+  Handle memory() const { return memory_handle_.load(std::memory_order_acquire); }
+
+  // Sends what the server does not know yet.
+  Task<SysResult<>> push();
+
+ private:
+  friend class RemoteFileSystem;
+  // Sizes and times that are known here first.
+  struct Unsent {
+    bool size = false, modify = false, access = false, mode = false;
+    bool any() const { return size || modify || access || mode; }
+  };
+  Task<SysResult<Ref<Inode>>> make(std::string name, std::string target, NewNode node);
+  Task<SysResult<>> refresh();
+  Task<SysResult<>> open_content();
+  Task<SysResult<>> resize(u64 bytes);
+  void learn(const file_system::Attributes& attributes);
+  void changed_now(bool size) HATI_EXCLUDES(lock_);
+  file_system::SetAttributesRequest unsent_request() HATI_REQUIRES(lock_);
+  SysResult<> room(IoContext& context, u64 offset, u64 bytes);
+
+  const u32 node_;
+  std::atomic<u32> mode_;
+  std::atomic<u64> size_;
+  mutable SpinLock lock_;
+  hati::linux::Attributes attributes_ HATI_GUARDED_BY(lock_);  // but for size_ and mode_
+  Unsent unsent_ HATI_GUARDED_BY(lock_);
+  bool listed_ HATI_GUARDED_BY(lock_) = false;  // among the file system's changed ones
+  u64 references_ HATI_GUARDED_BY(lock_) = 0;   // that the server counts for this client
+  std::string target_ HATI_GUARDED_BY(lock_);   // of a symbolic link, once read
+
+  SpinLock content_lock_;
+  OwnedHandle memory_;  // set once
+  std::atomic<Handle> memory_handle_{kNoHandle};
+  std::atomic<u64> room_{0};  // how far the server has set blocks and the Memory's length aside
+};
+
+}  // namespace hati::linux
