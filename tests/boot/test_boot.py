@@ -107,7 +107,6 @@ class ImageTest(unittest.TestCase):
         self.assertEqual(status, Outcome.POWERED_OFF, output)
         self.assertIn("hello from /init\n", output)
 
-    @unittest.skipIf(KERNEL == "hati", "disk images need the block driver and ext4 (docs/limitations.md)")
     def test_root_image(self):
         with tempfile.TemporaryDirectory() as folder:
             tree, image = Path(folder, "tree"), Path(folder, "disk.ext4")

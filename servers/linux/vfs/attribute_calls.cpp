@@ -304,6 +304,7 @@ Task<SysResult<i64>> sys_ftruncate(Thread& thread, Fd fd, i64 size) {
   change.bits = AttributeChange::kSize;
   change.size = static_cast<u64>(size);
   CO_TRY(co_await inode->set_attributes(change));
+  notify_file(*file, kNotifyModify);
   co_return 0;
 }
 
