@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/call.h"
+#include "servers/linux/core/page_in.h"
 #include "servers/linux/ptrace/calls.h"
 #include "servers/linux/ptrace/ptrace.h"
 
@@ -13,8 +14,13 @@ constexpr u64 kRangesMax = 1024;  // UIO_MAXIOV
 
 SysResult<usize> inspect(UserMemory memory, u64 address, void* buffer, usize bytes, SpaceInspect what) {
   usize done = 0;
+  u64 brought = ~u64{0};  // from a disk, for which position
   while (done < bytes) {
     const auto moved = call::space_inspect(memory.space(), address + done, static_cast<u8*>(buffer) + done, bytes - done, what);
+    if (!moved && moved.error() == Error::kNotResident && brought != done) {
+      brought = done;
+      if (bring_pages(memory.space(), address + done, 1, what == SpaceInspect::kWrite)) continue;
+    }
     if (!moved || *moved == 0) break;
     done += *moved;
   }

@@ -1,7 +1,7 @@
 # Host tests of the file side: the sources under test, against hosted/, with doubles for what belongs to processes (doubles.cpp).
 if(HATI_HOST_TESTS)
   set(tested
-    core/user.cpp core/wait.cpp
+    core/page_in.cpp core/user.cpp core/wait.cpp
     file/anonymous.cpp file/epoll.cpp file/fd_table.cpp file/file.cpp file/io.cpp file/pipe.cpp
     fs/tmpfs/attributes.cpp fs/tmpfs/content.cpp fs/tmpfs/inode.cpp fs/tmpfs/tmpfs.cpp
     process/identity.cpp

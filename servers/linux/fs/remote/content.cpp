@@ -74,9 +74,7 @@ SysResult<usize> RemoteInode::write(IoContext& context, IoBuffer& from, u64& off
     return want(context, {.what = Missing::What::kPages, .write = true, .offset = offset + put, .bytes = bytes - put});
   }
   if (put == 0) return fail(Errno::kFAULT);
-  const bool grown = offset + put > size();
-  if (grown) size_.store(offset + put, std::memory_order_release);
-  changed_now(grown);
+  changed_now(offset + put > size() ? std::optional(offset + put) : std::nullopt);
   // A write takes away set-user-ID (except for who may keep it).
   constexpr u32 kBoth = kModeSetGid | 0010;
   if ((mode() & (kModeSetUid | kModeSetGid)) != 0 && context.thread != nullptr && !context.thread->capable(kCapFsetid)) {
@@ -91,6 +89,7 @@ SysResult<usize> RemoteInode::write(IoContext& context, IoBuffer& from, u64& off
 
 Task<SysResult<>> RemoteInode::fetch(Missing missing) {
   if (missing.what == Missing::What::kRoom) {
+    const Mutex::Guard guard_resizing = co_await resizing_.lock();
     const u64 end = missing.offset + missing.bytes;
     // Twice as much each time, within bounds: a growing file asks rarely.
     const u64 ahead = std::clamp<u64>(size(), kRoomMin, u64{8} << 20);
@@ -115,6 +114,7 @@ Task<SysResult<>> RemoteInode::resize(u64 bytes) {
   if (!is(kRegular)) co_return fail(Errno::kINVAL);
   if (bytes > kSizeMax) co_return fail(Errno::kFBIG);
   if (memory() == kNoHandle) CO_TRY(co_await open_content());
+  const Mutex::Guard guard_resizing = co_await resizing_.lock();
   const u64 tail = bytes % kPageSize;
   if (bytes < size() && tail != 0) {
     // The rest of the last page must read as zeroes when the file grows again, also through mmap.
@@ -128,18 +128,19 @@ Task<SysResult<>> RemoteInode::resize(u64 bytes) {
   {
     SpinGuard guard(content_lock_);
     if (bytes < size()) room_.store(page_ceil(bytes), std::memory_order_release);
-    size_.store(bytes, std::memory_order_release);
-    changed_now(true);
+    changed_now(bytes);
   }
   co_return co_await push();
 }
 
 Task<SysResult<>> RemoteInode::allocate(u32 mode, u64 offset, u64 bytes) {
+  constexpr u32 kKeepSize = 1;
+  const Mutex::Guard guard_resizing = co_await resizing_.lock();
   CO_TRY(co_await push());
   CO_TRY(co_await remote().ask(
       file_system::AllocateRequest{.node = node_, .flags = mode, .offset = offset, .bytes = bytes, .caller = caller_for(0, 0)}));
-  CO_TRY(co_await refresh());
-  co_return SysResult<>{};
+  if ((mode & kKeepSize) == 0 && offset + bytes > size()) changed_now(offset + bytes);
+  co_return co_await refresh();
 }
 
 Task<SysResult<>> RemoteInode::sync(bool data_only) {

@@ -142,8 +142,8 @@ Task<SysResult<>> RemoteFileSystem::push_all() {
 Task<> RemoteFileSystem::push_from_time_to_time(Ref<RemoteFileSystem> self) {
   for (;;) {
     const auto ended = co_await self->ending_.wait(now_ns() + kPushInterval);
+    (void)co_await self->push_all();  // at the end, too: what is listed there keeps the file system
     if (ended || ended.error() != Error::kTimedOut) co_return;
-    (void)co_await self->push_all();
   }
 }
 

@@ -44,7 +44,7 @@ void RemoteInode::learn(const file_system::Attributes& a) {
   if (unsent_.access) attributes_.access = before.access;
   if (unsent_.modify) attributes_.modify = before.modify, attributes_.change = before.change;
   if (!unsent_.mode) mode_.store(a.mode, std::memory_order_relaxed);
-  if (!unsent_.size) size_.store(a.size, std::memory_order_release);
+  if (memory() == kNoHandle) size_.store(a.size, std::memory_order_release);
 }
 
 Attributes RemoteInode::attributes() const {
@@ -77,13 +77,16 @@ void RemoteInode::touch_access() {
   if (first) remote().note_changed(*this);
 }
 
-void RemoteInode::changed_now(bool size) {
+void RemoteInode::changed_now(std::optional<u64> size) {
   bool first = false;
   {
     SpinGuard guard(lock_);
     attributes_.modify = attributes_.change = wall_time_now();
     unsent_.modify = true;
-    if (size) unsent_.size = true;
+    if (size) {
+      size_.store(*size, std::memory_order_release);
+      unsent_.size = true;
+    }
     first = !std::exchange(listed_, true);
   }
   if (first) remote().note_changed(*this);

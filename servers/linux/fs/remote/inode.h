@@ -2,6 +2,8 @@
 // A node of a remote file system. lock_ guards what is known of it; content_lock_ keeps writers and changes of the size apart.
 #pragma once
 
+#include <optional>
+
 #include "servers/linux/file/io.h"
 #include "servers/linux/fs/remote/file_system.h"
 
@@ -61,13 +63,13 @@ class RemoteInode final : public Inode {
   Task<SysResult<>> open_content();
   Task<SysResult<>> resize(u64 bytes);
   void learn(const file_system::Attributes& attributes);
-  void changed_now(bool size) HATI_EXCLUDES(lock_);
+  // A write or truncation now; with `size`, that is the new one.
+  void changed_now(std::optional<u64> size) HATI_EXCLUDES(lock_);
   file_system::SetAttributesRequest unsent_request() HATI_REQUIRES(lock_);
-  SysResult<> room(IoContext& context, u64 offset, u64 bytes);
 
   const u32 node_;
   std::atomic<u32> mode_;
-  std::atomic<u64> size_;
+  std::atomic<u64> size_;  // this side's once the content was opened: the server learns it from here; changed under lock_
   mutable SpinLock lock_;
   hati::linux::Attributes attributes_ HATI_GUARDED_BY(lock_);  // but for size_ and mode_
   Unsent unsent_ HATI_GUARDED_BY(lock_);
@@ -75,6 +77,7 @@ class RemoteInode final : public Inode {
   u64 references_ HATI_GUARDED_BY(lock_) = 0;   // that the server counts for this client
   std::string target_ HATI_GUARDED_BY(lock_);   // of a symbolic link, once read
 
+  Mutex resizing_;  // of the Memory and the blocks set aside: one request after the other
   SpinLock content_lock_;
   OwnedHandle memory_;  // set once
   std::atomic<Handle> memory_handle_{kNoHandle};
