@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "abi/call.h"
 #include "base/result.h"
 #include "base/types.h"
 
