@@ -80,6 +80,8 @@ class Ring final : public Object, public ProcessRingHook {
 
   // Where user addresses in submissions point. Valid as long as the ring is open; operations in flight that need it hold a reference.
   Process& owner() const { return *owner_; }
+  // The queues (abi/ring.h), as the owner has them mapped.
+  const Memory& memory() const { return *memory_; }
 
   Ring(Process& owner, Ref<Memory> memory, RingQueues queues);
   ~Ring() override;

@@ -154,7 +154,7 @@ TEST(statm_agrees_with_growth) {
   after[0] = f[0];
   after[1] = f[1];
   CHECK(after[0] - before[0] >= 500 && after[0] - before[0] < 600);
-  CHECK(after[1] - before[1] >= 300 && after[1] - before[1] < 500);  // Linux counts in batches of 64
+  CHECK(after[1] - before[1] >= 150 && after[1] - before[1] < 500);  // Linux adds up what its threads counted only now and then
 }
 
 HELPER(show_cmdline) {
