@@ -2,6 +2,7 @@
 // Inodes and superblocks: default answers of operations that a file system does not have, and what all inodes share.
 #include "servers/linux/vfs/inode.h"
 
+#include "servers/linux/core/thread.h"
 #include "servers/linux/file/pipe.h"
 #include "servers/linux/vfs/locks.h"
 #include "servers/linux/vfs/path.h"
@@ -25,6 +26,14 @@ void FileSystem::forget_root() {
   Ref<Dentry> root;
   SpinGuard guard(root_lock_);
   std::swap(root, root_dentry_);
+}
+
+u32 mode_after_write(u32 mode, Thread* writer) {
+  if ((mode & (kModeSetUid | kModeSetGid)) == 0 || writer == nullptr || writer->capable(kCapFsetid)) return mode;
+  constexpr u32 kBoth = kModeSetGid | 0010;
+  mode &= ~u32{kModeSetUid};
+  if ((mode & kBoth) == kBoth) mode &= ~u32{kModeSetGid};
+  return mode;
 }
 
 Inode::Inode(FileSystem& file_system) : file_system_(file_system) {}

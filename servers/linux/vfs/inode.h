@@ -75,6 +75,10 @@ struct NewNode {
 enum RenameFlags : u32 { kRenameNoReplace = 1, kRenameExchange = 2, kRenameWhiteout = 4 };
 enum XattrFlags : u32 { kXattrCreate = 1, kXattrReplace = 2 };
 
+// The mode of a regular file after a write: set-user-ID goes, and set-group-ID where the group may execute, except for who may keep them
+// (CAP_FSETID; null: the server itself).
+u32 mode_after_write(u32 mode, Thread* writer);
+
 class Inode : public RefCounted<Inode> {
  public:
   explicit Inode(FileSystem& file_system);

@@ -75,11 +75,7 @@ SysResult<usize> RemoteInode::write(IoContext& context, IoBuffer& from, u64& off
   }
   if (put == 0) return fail(Errno::kFAULT);
   changed_now(offset + put > size() ? std::optional(offset + put) : std::nullopt);
-  // A write takes away set-user-ID (except for who may keep it).
-  constexpr u32 kBoth = kModeSetGid | 0010;
-  if ((mode() & (kModeSetUid | kModeSetGid)) != 0 && context.thread != nullptr && !context.thread->capable(kCapFsetid)) {
-    u32 changed = mode() & ~u32{kModeSetUid};
-    if ((changed & kBoth) == kBoth) changed &= ~u32{kModeSetGid};
+  if (const u32 changed = mode_after_write(mode(), context.thread); changed != mode()) {
     mode_.store(changed, std::memory_order_relaxed);
     SpinGuard attributes_guard(lock_);
     unsent_.mode = true;

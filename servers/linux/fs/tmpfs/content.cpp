@@ -112,13 +112,7 @@ SysResult<usize> TmpfsInode::write(IoContext& context, IoBuffer& from, u64& offs
   }
   if (sparse_) recount_pages();
   touch_change();
-  // A write takes away set-user-ID (except for who may keep it).
-  constexpr u32 kBoth = kModeSetGid | 0010;
-  if ((mode() & (kModeSetUid | kModeSetGid)) != 0 && context.thread != nullptr && !context.thread->capable(kCapFsetid)) {
-    u32 changed = mode() & ~u32{kModeSetUid};
-    if ((changed & kBoth) == kBoth) changed &= ~u32{kModeSetGid};
-    mode_.store(changed, std::memory_order_relaxed);
-  }
+  if (const u32 changed = mode_after_write(mode(), context.thread); changed != mode()) mode_.store(changed, std::memory_order_relaxed);
   return done;
 }
 
