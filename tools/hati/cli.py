@@ -4,10 +4,10 @@
 import argparse
 import sys
 
-from . import bench, boot, build, check, debug, docs, run, setup, test
+from . import bench, boot, build, check, debug, docs, image, run, setup, test
 from .common import Failure
 
-MODULES = (setup, build, run, boot, test, bench, debug, check, docs)
+MODULES = (setup, build, run, boot, image, test, bench, debug, check, docs)
 
 DESCRIPTION = "Hati: a microkernel operating system that runs unmodified Linux programs."
 EPILOG = """\

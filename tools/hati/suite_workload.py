@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""Workloads: command lines of Debian's programs, run on Linux and on Hati from the same tree; what they print must be the same.
+"""Workloads: command lines of Debian's programs, run on Linux and on Hati from copies of one disk image; what they print must be the same.
 
-tests/workloads/README.md says how the scripts are written. What Linux printed is kept until script, tree or kernel changes.
+tests/workloads/README.md says how the scripts are written. What Linux printed is kept until script, image or kernel changes.
 """
 
+import contextlib
 import difflib
 import fnmatch
 import hashlib
 import json
 import re
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import boot, debian, initramfs, linux_kernel, qemu
+from . import boot, debian, image, initramfs, linux_kernel, qemu
 from .common import BUILD, ROOT, say
 from .report import Result, Suite, Verdict
 
 FOLDER = ROOT / "tests" / "workloads"
-KEPT = BUILD / "debian"
+KEPT = BUILD / "images"
 _MARK = re.compile(r"^@@@ (\d+|end)$")
 _STATUS = re.compile(r"^@@= (\d+)$")
 _DIFF_LINES = 12
@@ -47,14 +49,22 @@ class WorkloadSuite(Suite):
         if not chosen:
             return
         try:
-            tree = _tree(script, packages_of(text))
+            disk = image.make(packages_of(text))
         except debian.Unavailable as error:
             yield Result(script.stem, Verdict.SKIPPED, f"no Debian packages here: {error}")
             return
-        expected = _on_linux(script, tree)
-        found = _run("hati", script, tree)
+        expected = _on_linux(script, disk, lines)
+        with _copy(disk, script) as copied:
+            found = _run("hati", script, copied)
+            yield check_disk(f"{script.stem}/e2fsck", copied)
         for number, line in chosen.items():
             yield judge(names[number], line, expected.get(number), found.get(number))
+
+
+def check_disk(name: str, disk: Path) -> Result:
+    """The file system as e2fsck sees it after the machine has ended."""
+    done = subprocess.run(["/sbin/e2fsck", "-fn", disk], check=False, capture_output=True, text=True)
+    return Result(name, Verdict.PASSED) if done.returncode == 0 else Result.failed(name, done.stdout[-2000:])
 
 
 def packages_of(text: str) -> tuple[str, ...]:
@@ -104,31 +114,40 @@ def sections(console: str) -> Outputs:
     return result
 
 
-def _tree(script: Path, packages: tuple[str, ...]) -> bytes:
-    extra = initramfs.Archive()
-    extra.file("workload/init", (FOLDER / "init").read_bytes(), 0o755)
-    extra.file(f"workload/{script.name}", script.read_bytes(), 0o644)
-    extra.file("workload/busybox", initramfs.BUSYBOX.read_bytes(), 0o755)
-    extra.file("workload/poweroff", b"#!/workload/busybox sh\nexec /workload/busybox poweroff -f\n", 0o755)
-    extra.device("dev/console", "c", 5, 1)
-    return debian.archive(packages) + extra.to_bytes()
+@contextlib.contextmanager
+def _copy(disk: Path, script: Path) -> Iterator[Path]:
+    """A disk with the script on it, for one run."""
+    with tempfile.TemporaryDirectory(dir=KEPT, prefix="run-") as folder:
+        copied = Path(folder) / "disk.ext4"
+        image.copy(disk, copied)
+        image.add_files(copied, _files(script))
+        yield copied
 
 
-def _on_linux(script: Path, tree: bytes) -> Outputs:
-    key = hashlib.sha256(tree + str(linux_kernel.kernel().stat().st_size).encode()).hexdigest()
+def _files(script: Path) -> dict[str, tuple[bytes, int]]:
+    return {"/workload/init": ((FOLDER / "init").read_bytes(), 0o755),
+            f"/workload/{script.name}": (script.read_bytes(), 0o644),
+            "/workload/busybox": (initramfs.BUSYBOX.read_bytes(), 0o755)}
+
+
+def _on_linux(script: Path, disk: Path, wanted: dict[int, str]) -> Outputs:
+    about = repr((disk.name, linux_kernel.kernel().stat().st_size, sorted(_files(script).items())))
+    key = hashlib.sha256(about.encode()).hexdigest()
     kept = KEPT / f"linux-{script.stem}.json"
     if kept.exists() and (known := json.loads(kept.read_text())).get("key") == key:
         return {int(number): (text, status) for number, (text, status) in known["lines"].items()}
     say(f"{script.name} on Linux, to compare with")
-    lines = _run("linux", script, tree)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps({"key": key, "lines": lines}))
+    with _copy(disk, script) as copied:
+        lines = _run("linux", script, copied)
+    if lines.keys() >= wanted.keys():
+        kept.write_text(json.dumps({"key": key, "lines": lines}))
     return lines
 
 
-def _run(kernel: str, script: Path, tree: bytes) -> Outputs:
-    words = f"console=ttyS0 panic=-1 quiet loglevel=3 rdinit=/workload/init W={script.name}"
-    machine = boot.machine_for(kernel, tree, "workload", words, cpus=2, memory="2G")
+def _run(kernel: str, script: Path, disk: Path) -> Outputs:
+    words = f"console=ttyS0 panic=-1 quiet loglevel=3 root=/dev/vda rw init=/workload/init W={script.name}"
+    tree = linux_kernel.disk_initramfs() if kernel == "linux" else b""
+    machine = boot.machine_for(kernel, tree, "workload", words, root=disk, cpus=2, memory="1G")
     with qemu.Running(machine, qemu.log_path(f"workload-{script.stem}-{kernel}"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as running:
         running.wait(900)
         return sections(running.output().decode(errors="replace"))

@@ -47,6 +47,7 @@ def suites(everything: bool) -> list[Suite]:
         chosen += [
             PythonSuite(f"boot-{kernel}", f"hati boot on {kernel.capitalize()}: options, exit statuses, disk images",
                         tests / "boot", kernel),
+            PythonSuite(f"debian-{kernel}", f"Debian on a disk on {kernel.capitalize()}, from power on to shutdown", tests / "debian", kernel),
             PythonSuite(f"disk-{kernel}", f"programs on an ext4 root on {kernel.capitalize()}, power cuts too", tests / "disk", kernel),
             PythonSuite(f"interactive-{kernel}", f"the interactive shell on {kernel.capitalize()}",
                         tests / "interactive", kernel),

@@ -9,7 +9,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from hati import boot, cli, qemu, test
+from hati import boot, cli, image, qemu, test
 from hati.common import Failure
 
 
@@ -69,8 +69,26 @@ class OptionTest(unittest.TestCase):
                     parse(*words)
                 self.assertEqual(ended.exception.code, 2)
 
+    def test_images_refuse_what_is_no_package_and_no_size(self):
+        made = cli.make_parser().parse_args(["image", "--packages", "git,g++,libc6:i386", "--size", "3G"])
+        self.assertEqual(made.packages, ("git", "g++", "libc6:i386"))
+        for words in (["--packages", "a b"], ["--packages", "--setup-hook=x"], ["--packages", "Upper"], ["--size", "3"], ["--size", "0G"], ["--init", "systemd"]):
+            with self.subTest(words=words), contextlib.redirect_stderr(io.StringIO()):
+                with self.assertRaises(SystemExit) as ended:
+                    cli.make_parser().parse_args(["image", *words])
+                self.assertEqual(ended.exception.code, 2)
+        with self.assertRaisesRegex(Failure, "no such file"):
+            image.make(script=Path("/nowhere/script"))
+
+    def test_the_same_words_are_the_same_image(self):
+        with tempfile.NamedTemporaryFile() as script:
+            keys = [image._key(("a",), "sysvinit", "2G", None), image._key(("a",), "sysvinit", "2G", None), image._key(("b",), "sysvinit", "2G", None),
+                    image._key(("a",), "busybox", "2G", None), image._key(("a",), "sysvinit", "2G", Path(script.name))]
+        self.assertEqual(keys[0], keys[1])
+        self.assertEqual(len(set(keys)), 4)
+
     def test_every_command_has_help(self):
-        for name in ("setup", "build", "run", "boot", "test", "bench", "debug", "check", "docs", "help"):
+        for name in ("setup", "build", "run", "boot", "image", "test", "bench", "debug", "check", "docs", "help"):
             with self.subTest(command=name), contextlib.redirect_stdout(io.StringIO()) as output:
                 with self.assertRaises(SystemExit) as ended:
                     cli.make_parser().parse_args([name, "--help"])

@@ -46,9 +46,10 @@ SysResult<usize> RemoteInode::read(IoContext& context, IoBuffer& to, u64 offset)
   if (!done && done.error() != Errno::kNEEDASYNC) return done;
   const usize got = done ? *done : 0;
   if (got == bytes) return got;
-  if (stuck(context, Missing::What::kPages, offset + got) || context.nonblock) {
+  const bool no_wait = (context.flags & kRwNoWait) != 0;  // O_NONBLOCK is nothing to regular files
+  if (stuck(context, Missing::What::kPages, offset + got) || no_wait) {
     if (got > 0) return got;
-    return fail(context.nonblock ? Errno::kAGAIN : Errno::kFAULT);
+    return fail(no_wait ? Errno::kAGAIN : Errno::kFAULT);
   }
   to.rewind(start);  // a read is whole, as long as there is something to read
   return want(context, {.what = Missing::What::kPages, .offset = offset + got, .bytes = bytes - got});
