@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # bash, coreutils and what else Debian's minbase holds.
 # set: short
+# disk driver: killed
 a=(1 2 3); declare -A m=([x]=1); echo ${a[@]} ${m[x]} $((2**10)) ${PWD^^}
 diff <(seq 3) <(seq 4); comm <(seq 3) <(seq 2 4); join <(seq 5) <(seq 3)
 for i in 1 2 3 4 5; do cat <(echo in $i); done; echo out | tee >(cat >kept) >/dev/null; sleep 0.3; cat kept

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: MIT
 # Compilers, make, git.
-# packages: gcc libc6-dev make git
+# packages: g++ make git cmake gdb strace
+# disk driver: killed
 printf '#include <stdio.h>\n#include <pthread.h>\nstatic void*f(void*a){return a;}\nint main(void){pthread_t t; void*r; pthread_create(&t,0,f,(void*)5); pthread_join(t,&r); printf("joined %%ld\\n",(long)r); return 0;}\n' >t.c; gcc -O2 t.c -o t -pthread && ./t; gcc -static t.c -o ts -pthread && ./ts; gcc -static-pie t.c -o tp -pthread && ./tp
 printf 'all: a b c d\na b c d:\n\tsleep 0.1; echo $@ >$@.out\n' >Makefile; make -s -j2; cat *.out; make -s -j4 -B; make nothing; echo $?
 printf 'int sq(int x){return x*x;}\n' >sq.c; gcc -shared -fPIC sq.c -o libsq.so; printf 'int sq(int);int main(void){return sq(3);}\n' >m.c; gcc m.c -L. -lsq -Wl,-rpath,. -o m; ./m; echo $?; ldd ./m | grep -c '=>'
 git config --global user.email a@b; git config --global user.name a; git config --global init.defaultBranch main; git init -q r; cd r; seq 100 >f; git add f; git commit -q -m one; seq 200 >f; git commit -q -a -m two; git log --format=%s; git branch x; git checkout -q x; echo y >g; git add g; git commit -q -m three; git checkout -q main; git merge -q --no-edit x; ls; git gc -q; git fsck; git status --short; git diff HEAD~1 --stat
 cd r; git clone -q . ../r2; cd ../r2; git log --format=%s | wc -l; git archive HEAD | tar t; git stash list; git grep -c 19 f
+mkdir cpp; cd cpp; for i in 1 2 3 4; do printf '#include <map>\n#include <string>\n#include <vector>\nint part%d(int n) { std::map<std::string, std::vector<int>> m; for (int i = 0; i < n; ++i) m[std::to_string(i %% 7)].push_back(i); int s = 0; for (auto& [k, v] : m) s += v.size() * %d; return s; }\n' $i $i >part$i.cpp; done; printf '#include <iostream>\nint part1(int), part2(int), part3(int), part4(int);\nint main() { std::cout << part1(10) + part2(20) + part3(30) + part4(40) << std::endl; }\n' >main.cpp; printf 'all: main\nmain: main.o part1.o part2.o part3.o part4.o\n\tg++ -o $@ $^\n%%.o: %%.cpp\n\tg++ -O1 -g -c $<\n' >Makefile; make -j2 -s; ./main; ls *.o | wc -l
+mkdir -p cm/build; cd cm; printf 'cmake_minimum_required(VERSION 3.13)\nproject(example CXX)\nenable_testing()\nadd_executable(example main.cpp)\nadd_test(NAME runs COMMAND example)\n' >CMakeLists.txt; printf 'int main() { return 0; }\n' >main.cpp; cmake -S . -B build >/dev/null; echo $?; cmake --build build -j2 | tail -1; cd build; ctest 2>&1 | grep 'tests passed'
+gdb -q -batch -nx -ex 'break part3' -ex run -ex bt -ex 'print n' -ex finish -ex continue cpp/main 2>&1 | grep -v '^\[\|warning\|debuginfod' | sed 's/0x[0-9a-f]*/X/g' #~
+strace -f -e trace=openat,write,exit_group -o st cpp/main; grep -c openat st; tail -2 st | sed 's/^[0-9]* *//'

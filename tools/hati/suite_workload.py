@@ -22,8 +22,10 @@ from .report import Result, Suite, Verdict
 FOLDER = ROOT / "tests" / "workloads"
 KEPT = BUILD / "images"
 _MARK = re.compile(r"^@@@ (\d+|end)$")
+_KILLS = re.compile(r"^@@! (\d+)\r?$", re.MULTILINE)
 _STATUS = re.compile(r"^@@= (\d+)$")
 _DIFF_LINES = 12
+DRIVER, KILL_MS = "virtio-block", 1000
 
 Outputs = dict[int, tuple[str, str]]  # by line number: text, exit status
 
@@ -44,8 +46,7 @@ class WorkloadSuite(Suite):
 
     def _script(self, script: Path, text: str, pattern: str) -> Iterator[Result]:
         lines = {number: line for number, line in enumerate(text.splitlines(), 1) if line and not line.startswith("#")}
-        names = {number: f"{script.stem}/{number}" for number in lines}
-        chosen = {number: line for number, line in lines.items() if not pattern or fnmatch.fnmatch(names[number], pattern)}
+        chosen = {number: line for number, line in lines.items() if not pattern or fnmatch.fnmatch(f"{script.stem}/{number}", pattern)}
         if not chosen:
             return
         try:
@@ -54,11 +55,26 @@ class WorkloadSuite(Suite):
             yield Result(script.stem, Verdict.SKIPPED, f"no Debian packages here: {error}")
             return
         expected = _on_linux(script, disk, lines)
+        yield from self._on_hati(script, disk, chosen, expected)
+        if "# disk driver: killed" in text:
+            yield from self._on_hati(script, disk, chosen, expected, killed=True)
+
+    def _on_hati(self, script: Path, disk: Path, chosen: dict[int, str], expected: Outputs, killed: bool = False) -> Iterator[Result]:
+        name = f"{script.stem}-killed" if killed else script.stem
         with _copy(disk, script) as copied:
-            found = _run("hati", script, copied)
-            yield check_disk(f"{script.stem}/e2fsck", copied)
+            console = _run("hati", script, copied, f"hati.kill={DRIVER}:{KILL_MS}:1000000" if killed else "")
+            yield check_disk(f"{name}/e2fsck", copied)
+        if killed:
+            yield check_kills(f"{name}/kills", console)
+        found = sections(console)
         for number, line in chosen.items():
-            yield judge(names[number], line, expected.get(number), found.get(number))
+            yield judge(f"{name}/{number}", line, expected.get(number), found.get(number))
+
+
+def check_kills(name: str, console: str) -> Result:
+    """The driver really died again and again."""
+    kills = sum(int(count) for count in _KILLS.findall(console))
+    return Result(name, Verdict.PASSED) if kills >= 3 else Result.failed(name, f"{DRIVER} was killed {kills} times only")
 
 
 def check_disk(name: str, disk: Path) -> Result:
@@ -138,16 +154,17 @@ def _on_linux(script: Path, disk: Path, wanted: dict[int, str]) -> Outputs:
         return {int(number): (text, status) for number, (text, status) in known["lines"].items()}
     say(f"{script.name} on Linux, to compare with")
     with _copy(disk, script) as copied:
-        lines = _run("linux", script, copied)
+        lines = sections(_run("linux", script, copied))
     if lines.keys() >= wanted.keys():
         kept.write_text(json.dumps({"key": key, "lines": lines}))
     return lines
 
 
-def _run(kernel: str, script: Path, disk: Path) -> Outputs:
-    words = f"console=ttyS0 panic=-1 quiet loglevel=3 root=/dev/vda rw init=/workload/init W={script.name}"
+def _run(kernel: str, script: Path, disk: Path, more: str = "") -> str:
+    """What the machine's console showed."""
+    words = f"console=ttyS0 panic=-1 quiet loglevel=3 root=/dev/vda rw init=/workload/init W={script.name} {more}"
     tree = linux_kernel.disk_initramfs() if kernel == "linux" else b""
     machine = boot.machine_for(kernel, tree, "workload", words, root=disk, cpus=2, memory="1G")
     with qemu.Running(machine, qemu.log_path(f"workload-{script.stem}-{kernel}"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as running:
         running.wait(900)
-        return sections(running.output().decode(errors="replace"))
+        return running.output().decode(errors="replace")
