@@ -8,6 +8,7 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -55,7 +56,19 @@ bool measure_in_child(const Benchmark& benchmark) {
   return status == 0;
 }
 
+bool on_disk() {
+  constexpr long kExtMagic = 0xEF53;
+  struct statfs root;
+  return statfs("/", &root) == 0 && root.f_type == kExtMagic;
+}
+
+bool fits(const char* name) {
+  static const bool disk = on_disk();
+  return strncmp(name, "control-", 8) == 0 || (strncmp(name, "disk-", 5) == 0) == disk;
+}
+
 bool selected(const char* name, int argc, char** argv) {
+  if (!fits(name)) return false;
   bool any = false;
   for (int i = 1; i < argc; i++) {
     if (argv[i][0] == '-') continue;

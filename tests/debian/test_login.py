@@ -75,6 +75,7 @@ class LoginTest(unittest.TestCase):
         self.assertEqual(self.run_line("cat /root/kept; md5sum < /root/numbers; id -un ada"), f"kept\n{NUMBERS}\nada")
         self.shut_down()
 
+    @unittest.skipUnless(os.environ.get("HATI_TEST_ALL"), "an image of its own; with --all")
     def test_busybox_init(self):
         self.boot("busybox")
         self.assertEqual(self.run_line("readlink -f /proc/1/exe; hostname"), "/usr/bin/busybox\nhati")

@@ -16,7 +16,7 @@ from hati.common import ROOT
 from hati.initramfs import BUSYBOX, busybox_links
 
 KERNEL = os.environ["HATI_TEST_KERNEL"]
-CUTS = int(os.environ.get("HATI_POWER_CUTS", "5"))
+CUTS = int(os.environ.get("HATI_POWER_CUTS") or (50 if os.environ.get("HATI_TEST_ALL") else 5))
 
 NAMES = """
 mkdir -p /d/e; cd /d

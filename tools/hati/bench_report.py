@@ -7,6 +7,8 @@ import statistics
 TITLES = {
     "icount": "Instructions (1 CPU, --icount: 1 ns = 1 instruction), per operation",
     "wall": "Wall time (2 CPUs), ns per operation, median of the rounds",
+    "disk": "An ext4 root on a virtio disk (2 CPUs), wall time, ns per operation, median of the rounds",
+    "debian": "Debian on a disk (2 CPUs), seconds, median of the rounds",
     "boot": "Boot and memory (1 CPU, 512 MiB), median of the rounds",
 }
 REFERENCE = "linux"
@@ -80,7 +82,7 @@ def report(values: dict[str, dict[str, dict[str, list[float]]]]) -> str:
     for kind, measured in values.items():
         figures = medians(measured)
         parts += [TITLES[kind], "", table(figures), ""]
-        if kind != "boot":
+        if kind not in ("boot", "debian"):
             parts += [means(figures), ""]
         if kind == "wall":
             parts += [scaling(figures), ""]

@@ -2,6 +2,7 @@
 """`hati test`: builds, then runs the suites one after the other and prints a total."""
 
 import argparse
+import os
 
 from . import build, qemu, setup
 from .common import ROOT, Failure
@@ -75,6 +76,7 @@ def command(options) -> int:
         print("\n".join(f"{suite.name:28} {suite.about}" for suite, _ in chosen))
         return 0
     qemu.exit_on_signals()
+    os.environ["HATI_TEST_ALL"] = "1" if options.all else ""
     setup.ensure()
     if not all(suite.name == "tools" or suite.name.startswith("host-") for suite, _ in chosen):
         build.build()

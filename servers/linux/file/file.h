@@ -152,6 +152,8 @@ class File : public RefCounted<File> {
   }
   // F_SETPIPE_SZ, F_ADD_SEALS and the like: commands that fcntl(2) hands to the kind of file.
   virtual SysResult<i64> control(u32 command, u64 argument) { return fail(Errno::kINVAL); }
+  // posix_fadvise(2), readahead(2): what is to be expected of the content's pages.
+  virtual void advise(MemoryAdvice advice, u64 offset, u64 bytes) {}
   // close(2) of any descriptor that refers to this file, before the reference goes: releases what belongs to `owner` (POSIX locks).
   virtual void on_close(const FdTable& owner);
   // The last reference is gone.

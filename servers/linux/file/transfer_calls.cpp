@@ -264,6 +264,15 @@ SysResult<i64> sys_fadvise64(Thread& thread, Fd fd, i64 offset, i64 bytes, u32 a
   if (file->is_path_only()) return fail(Errno::kBADF);
   if (file->as_pipe() != nullptr) return fail(Errno::kSPIPE);
   if (bytes < 0 || advice > 5) return fail(Errno::kINVAL);
+  const u64 from = static_cast<u64>(std::max<i64>(offset, 0)), count = bytes == 0 ? ~u64{0} : static_cast<u64>(bytes);
+  switch (advice) {
+    case 0: file->advise(MemoryAdvice::kNormal, from, count); break;
+    case 1: file->advise(MemoryAdvice::kRandom, from, count); break;
+    case 2: file->advise(MemoryAdvice::kSequential, from, count); break;
+    case 3: file->advise(MemoryAdvice::kWillNeed, from, count); break;
+    case 4: file->advise(MemoryAdvice::kDontNeed, from, count); break;
+    default: break;  // POSIX_FADV_NOREUSE: Linux does nothing either
+  }
   return 0;
 }
 
@@ -271,6 +280,7 @@ SysResult<i64> sys_readahead(Thread& thread, Fd fd, i64 offset, u64 bytes) {
   const Ref<File> file = TRY(thread.files().get(fd));
   if (!file->readable()) return fail(Errno::kBADF);
   if (file->inode() == nullptr || !file->inode()->is(kRegular)) return fail(Errno::kINVAL);
+  file->advise(MemoryAdvice::kWillNeed, static_cast<u64>(std::max<i64>(offset, 0)), bytes);
   return 0;
 }
 

@@ -146,4 +146,17 @@ Task<SysResult<>> RemoteInode::sync(bool data_only) {
   co_return co_await refresh();  // how many blocks it has
 }
 
+// The kernel takes advice on order for the whole content, not for one open file as Linux does.
+void RemoteInode::advise(MemoryAdvice advice, u64 offset, u64 bytes) {
+  constexpr u64 kPieceMax = 256 << 10, kAheadMax = 2 << 20;  // what the kernel brings at once; what one call may ask for
+  if (memory() == kNoHandle || offset >= size()) return;
+  bytes = std::min(bytes, page_ceil(size()) - offset);
+  if (advice != MemoryAdvice::kWillNeed) {
+    (void)call::memory_advise(memory(), advice, offset, bytes);
+    return;
+  }
+  for (u64 done = 0; done < std::min(bytes, kAheadMax); done += kPieceMax)
+    (void)call::memory_advise(memory(), advice, offset + done, std::min(bytes - done, kPieceMax));
+}
+
 }  // namespace hati::linux

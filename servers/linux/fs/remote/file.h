@@ -18,6 +18,7 @@ class RemoteFile final : public SeekableFile {
   Task<SysResult<>> fetch(Missing missing) override { return node_->fetch(missing); }
   SysResult<MappableMemory> mappable(bool shared, bool write) override { return MappableMemory{.memory = node_->memory()}; }
   Task<SysResult<>> sync(bool data_only) override { return node_->sync(data_only); }
+  void advise(MemoryAdvice advice, u64 offset, u64 bytes) override { node_->advise(advice, offset, bytes); }
   SysResult<> truncate(Thread& thread, u64 size) override { return fail(Errno::kNEEDASYNC); }
   Task<SysResult<>> allocate(Thread& thread, u32 mode, u64 offset, u64 bytes) override { return node_->allocate(mode, offset, bytes); }
   std::string description() const override { return {}; }

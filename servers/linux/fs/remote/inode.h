@@ -46,6 +46,7 @@ class RemoteInode final : public Inode {
   Task<SysResult<>> fetch(Missing missing);
   Task<SysResult<>> allocate(u32 mode, u64 offset, u64 bytes);
   Task<SysResult<>> sync(bool data_only);
+  void advise(MemoryAdvice advice, u64 offset, u64 bytes);
   Handle memory() const { return memory_handle_.load(std::memory_order_acquire); }
 
   // Sends what the server does not know yet.
