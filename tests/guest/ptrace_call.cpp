@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // ptrace(2): stops at system calls, steps.
+#include <linux/futex.h>
+
 #include "tracee.h"
 
 #define FAMILY "ptrace"
@@ -56,6 +58,24 @@ TEST(call_entry_and_exit) {
   CHECK_EQ(info.op, PTRACE_SYSCALL_INFO_EXIT);
   CHECK_EQ(info.exit.rval, getpgrp());
   CHECK_EQ(info.exit.is_error, 0);
+  finish(pid);
+}
+
+// Calls that need not wait do not wait, traced or not.
+TEST(call_that_returns_at_once) {
+  const pid_t pid = spawn_traced(
+      [] {
+        int word = 0;
+        syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 5, nullptr, nullptr, 0);
+        syscall(SYS_futex, &word, FUTEX_CMP_REQUEUE, 1, 1L, &word, 3);
+      },
+      kGood);
+  go_to(pid, SYS_futex);
+  call_stop(pid);
+  CHECK_EQ((long)registers_of(pid).rax, 0);
+  go_to(pid, SYS_futex);
+  call_stop(pid);
+  CHECK_EQ((long)registers_of(pid).rax, -EAGAIN);
   finish(pid);
 }
 

@@ -166,5 +166,5 @@ def _run(kernel: str, script: Path, disk: Path, more: str = "") -> str:
     tree = linux_kernel.disk_initramfs() if kernel == "linux" else b""
     machine = boot.machine_for(kernel, tree, "workload", words, root=disk, cpus=2, memory="1G")
     with qemu.Running(machine, qemu.log_path(f"workload-{script.stem}-{kernel}"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as running:
-        running.wait(900)
+        running.wait(1800)
         return running.output().decode(errors="replace")

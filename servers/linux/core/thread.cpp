@@ -55,7 +55,7 @@ Task<> Thread::run(Ref<Thread> self) {
           }
         }
       }
-      co_await thread.handle_call(number);
+      co_await thread.handle_call(number, !traced);
       if (sequences_have_moved(thread)) thread.work_.fetch_or(kWorkSequences, std::memory_order_relaxed);
     } else {
       if (trap == Trap::kException) thread.handle_exception();
@@ -80,7 +80,7 @@ void Thread::finish_call(u64 number, SysResult<i64> result) {
   page().rax = static_cast<u64>(*result);
 }
 
-Task<> Thread::handle_call(u64 number) {
+Task<> Thread::handle_call(u64 number, bool tried) {
   const CallArguments arguments = call_arguments(page());
   const SyscallEntry entry = number < kSyscallLimit ? kSyscalls[number] : SyscallEntry{};
   if (entry.name == nullptr) {
@@ -91,8 +91,7 @@ Task<> Thread::handle_call(u64 number) {
   const bool traced = world_.trace_calls;
   if (traced) trace_enter(*this, entry.name, arguments);
   SysResult<i64> result = fail(Errno::kNEEDASYNC);
-  // Untraced, run() has tried the plain form already.
-  if (entry.fast != nullptr && (traced || entry.slow == nullptr)) result = entry.fast(*this, arguments);
+  if (entry.fast != nullptr && (!tried || entry.slow == nullptr)) result = entry.fast(*this, arguments);
   if (!result && result.error() == Errno::kNEEDASYNC && entry.slow != nullptr) result = co_await entry.slow(*this, arguments);
   if (traced) trace_leave(*this, entry.name, result);
   finish_call(number, result);

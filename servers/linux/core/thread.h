@@ -153,7 +153,8 @@ class Thread : public RefCounted<Thread> {
   Thread(World& world, Ref<Process> process, Tid tid);
 
   Task<bool> handle_work();  // false: the thread has ended
-  Task<> handle_call(u64 number);  // calls that may sleep
+  // Calls that may sleep. `tried`: the plain form, if there is one, asked for the coroutine.
+  Task<> handle_call(u64 number, bool tried);
   // One stay in the program with calls and steps reported to the tracer (ptrace/call.cpp).
   Task<> traced_round();
   Task<> traced_call(u64 number);

@@ -70,7 +70,7 @@ Task<> Thread::traced_call(u64 number) {
   }
   // The tracer may have put another call in its place, or none (-1), and set what it returns.
   const u32 wanted = static_cast<u32>(trace.original_rax);
-  if (wanted != ~u32{0} && !mode.emulate) co_await handle_call(wanted);
+  if (wanted != ~u32{0} && !mode.emulate) co_await handle_call(wanted, false);
   if (!mode.emulate) co_await trace_call_end(*this, wanted);
   trace.original_rax = -1;
 }
