@@ -186,16 +186,16 @@ Task<SysResult<i64>> sys_setxattr(Thread& thread, UserPtr<const char> path, User
                                   u32 flags);
 Task<SysResult<i64>> sys_lsetxattr(Thread& thread, UserPtr<const char> path, UserPtr<const char> name, UserAddress value, u64 bytes,
                                    u32 flags);
-SysResult<i64> sys_fsetxattr(Thread& thread, Fd fd, UserPtr<const char> name, UserAddress value, u64 bytes, u32 flags);
+Task<SysResult<i64>> sys_fsetxattr(Thread& thread, Fd fd, UserPtr<const char> name, UserAddress value, u64 bytes, u32 flags);
 Task<SysResult<i64>> sys_getxattr(Thread& thread, UserPtr<const char> path, UserPtr<const char> name, UserAddress to, u64 bytes);
 Task<SysResult<i64>> sys_lgetxattr(Thread& thread, UserPtr<const char> path, UserPtr<const char> name, UserAddress to, u64 bytes);
-SysResult<i64> sys_fgetxattr(Thread& thread, Fd fd, UserPtr<const char> name, UserAddress to, u64 bytes);
+Task<SysResult<i64>> sys_fgetxattr(Thread& thread, Fd fd, UserPtr<const char> name, UserAddress to, u64 bytes);
 Task<SysResult<i64>> sys_listxattr(Thread& thread, UserPtr<const char> path, UserAddress to, u64 bytes);
 Task<SysResult<i64>> sys_llistxattr(Thread& thread, UserPtr<const char> path, UserAddress to, u64 bytes);
-SysResult<i64> sys_flistxattr(Thread& thread, Fd fd, UserAddress to, u64 bytes);
+Task<SysResult<i64>> sys_flistxattr(Thread& thread, Fd fd, UserAddress to, u64 bytes);
 Task<SysResult<i64>> sys_removexattr(Thread& thread, UserPtr<const char> path, UserPtr<const char> name);
 Task<SysResult<i64>> sys_lremovexattr(Thread& thread, UserPtr<const char> path, UserPtr<const char> name);
-SysResult<i64> sys_fremovexattr(Thread& thread, Fd fd, UserPtr<const char> name);
+Task<SysResult<i64>> sys_fremovexattr(Thread& thread, Fd fd, UserPtr<const char> name);
 
 // socket/calls.cpp
 SysResult<i64> sys_socket(Thread& thread, i32 family, u32 type, u32 protocol);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "servers/linux/vfs/acl.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "servers/linux/process/credentials.h"
@@ -19,11 +20,16 @@ AclEntry* find(Acl& acl, u16 tag) {
 }
 const AclEntry* find(const Acl& acl, u16 tag) { return find(const_cast<Acl&>(acl), tag); }
 
+bool is_tag(u16 tag) { return tag != 0 && (tag & (tag - 1)) == 0 && tag <= kAclOther; }
+
+}  // namespace
+
 // The order that acl(5) demands: owner, users, group, groups, mask (needed with named entries), others.
-bool is_valid(const Acl& acl) {
+bool is_valid_acl(const Acl& acl) {
   static constexpr u16 kOrder[] = {kAclUserObject, kAclUser, kAclGroupObject, kAclGroup, kAclMask, kAclOther};
   usize at = 0;
   bool named = false;
+  if (acl.empty()) return true;
   for (const AclEntry& entry : acl) {
     if ((entry.permissions & ~7u) != 0) return false;
     while (at < std::size(kOrder) && kOrder[at] != entry.tag) {
@@ -39,8 +45,6 @@ bool is_valid(const Acl& acl) {
   return false;
 }
 
-}  // namespace
-
 SysResult<Acl> parse_acl(std::string_view text) {
   u32 version = 0;
   if (text.size() < kHeader) return fail(Errno::kINVAL);
@@ -50,7 +54,7 @@ SysResult<Acl> parse_acl(std::string_view text) {
   Acl acl((text.size() - kHeader) / sizeof(AclEntry));
   if (acl.empty()) return acl;
   std::memcpy(acl.data(), text.data() + kHeader, acl.size() * sizeof(AclEntry));
-  if (!is_valid(acl)) return fail(Errno::kINVAL);
+  if (!std::ranges::all_of(acl, is_tag, &AclEntry::tag)) return fail(Errno::kINVAL);
   return acl;
 }
 
@@ -98,6 +102,24 @@ bool restrict_new_acl(Acl& acl, u32& mode) {
   restrict(find(acl, kAclMask) != nullptr ? find(acl, kAclMask) : find(acl, kAclGroupObject), 3);
   restrict(find(acl, kAclOther), 0);
   return !mode_equivalent(acl).has_value();
+}
+
+AclChange change_acl(std::string_view name, std::string value, u32 mode, bool keep_set_group_id) {
+  const SysResult<Acl> acl = parse_acl(value);
+  if (!acl || acl->empty()) return {.value = {}, .mode = mode};
+  if (name == kAclDefault) return {.value = std::move(value), .mode = mode};
+  mode = mode_with_acl(mode, *acl);
+  if (!keep_set_group_id) mode &= ~u32{kModeSetGid};
+  return {.value = mode_equivalent(*acl) ? std::string() : std::move(value), .mode = mode};
+}
+
+InheritedAcl inherit_acl(const std::string& default_list, u32 mode) {
+  InheritedAcl result{.access = {}, .inheritable = {}, .mode = mode};
+  SysResult<Acl> acl = parse_acl(default_list);
+  if (!acl || acl->empty() || (mode & kTypeMask) == kSymbolicLink) return result;
+  if (restrict_new_acl(*acl, result.mode)) result.access = acl_text(*acl);
+  if ((mode & kTypeMask) == kDirectory) result.inheritable = default_list;
+  return result;
 }
 
 SysResult<> check_acl(const Credentials& credentials, const Acl& acl, const Inode::Owner& owner, u32 access) {

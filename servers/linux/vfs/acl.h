@@ -24,8 +24,10 @@ struct AclEntry {
 static_assert(sizeof(AclEntry) == 8);
 using Acl = std::vector<AclEntry>;
 
-// Empty: no list at all. kINVAL for what is no valid list, kOPNOTSUPP for another version.
+// Empty: no list at all. kINVAL for what is no list, kOPNOTSUPP for another version.
 SysResult<Acl> parse_acl(std::string_view text);
+// Whether its entries are those that acl(5) demands, in their order; no entries at all are valid, too.
+bool is_valid_acl(const Acl& acl);
 std::string acl_text(const Acl& acl);
 // The mode that says the same, if there is one: no named users or groups, no mask.
 std::optional<u32> mode_equivalent(const Acl& acl);
@@ -35,6 +37,18 @@ u32 mode_with_acl(u32 mode, const Acl& acl);
 void change_acl_mode(Acl& acl, u32 mode);
 // A new file inherits `acl`: both shrink to what `mode` allows. False: the mode alone says it all.
 bool restrict_new_acl(Acl& acl, u32& mode);
+// The mode of a file and the list to keep, empty if there is none, after `value` was set as its list `name`.
+struct AclChange {
+  std::string value;
+  u32 mode;
+};
+AclChange change_acl(std::string_view name, std::string value, u32 mode, bool keep_set_group_id);
+// What a new file has from the default list of its directory; lists that it does not have are empty.
+struct InheritedAcl {
+  std::string access, inheritable;
+  u32 mode;
+};
+InheritedAcl inherit_acl(const std::string& default_list, u32 mode);
 // Access by somebody who is not the owner or may be; `access` as in check_permission(). kACCES.
 SysResult<> check_acl(const Credentials& credentials, const Acl& acl, const Inode::Owner& owner, u32 access);
 

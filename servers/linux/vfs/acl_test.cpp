@@ -21,16 +21,44 @@ TEST(Acl, RefusesWhatIsNoList) {
   EXPECT_EQ(parse_acl(text.substr(0, text.size() - 1)).error(), Errno::kINVAL);
   text[0] = 1;
   EXPECT_EQ(parse_acl(text).error(), Errno::kOPNOTSUPP);
+  EXPECT_EQ(parse_acl(acl_text({{3, 0, 0}})).error(), Errno::kINVAL);  // no such tag
+}
+
+TEST(Acl, KnowsWhatIsValid) {
+  EXPECT_TRUE(is_valid_acl({}));
+  EXPECT_TRUE(is_valid_acl(kList));
   Acl without_mask = kList;
   without_mask.erase(without_mask.begin() + 3);
-  EXPECT_EQ(parse_acl(acl_text(without_mask)).error(), Errno::kINVAL);
+  EXPECT_FALSE(is_valid_acl(without_mask));
   Acl twice = kList;
   twice.push_back(twice.back());
-  EXPECT_EQ(parse_acl(acl_text(twice)).error(), Errno::kINVAL);
+  EXPECT_FALSE(is_valid_acl(twice));
   Acl strange = kList;
   strange[0].permissions = 8;
-  EXPECT_EQ(parse_acl(acl_text(strange)).error(), Errno::kINVAL);
-  EXPECT_EQ(parse_acl(acl_text({{kAclGroupObject, 0, 0}, {kAclOther, 0, 0}})).error(), Errno::kINVAL);
+  EXPECT_FALSE(is_valid_acl(strange));
+  EXPECT_FALSE(is_valid_acl({{kAclGroupObject, 0, 0}, {kAclOther, 0, 0}}));
+}
+
+TEST(Acl, SettingChangesTheMode) {
+  const AclChange kept = change_acl(kAclAccess, acl_text(kList), 0102644, true);
+  EXPECT_EQ(kept.mode, 0102750u);
+  EXPECT_EQ(kept.value, acl_text(kList));
+  EXPECT_EQ(change_acl(kAclAccess, acl_text(kList), 0102644, false).mode, 0100750u);  // set-group-ID goes
+  EXPECT_EQ(change_acl(kAclDefault, acl_text(kList), 0042755, false).mode, 0042755u);
+  const AclChange plain = change_acl(kAclAccess, acl_text({{kAclUserObject, 6, 0}, {kAclGroupObject, 4, 0}, {kAclOther, 0, 0}}), 0, true);
+  EXPECT_EQ(plain.mode, 0640u);
+  EXPECT_TRUE(plain.value.empty());
+  EXPECT_EQ(change_acl(kAclAccess, {}, 0102644, false).mode, 0102644u);
+}
+
+TEST(Acl, NewFilesInherit) {
+  const InheritedAcl file = inherit_acl(acl_text(kList), 0100666);
+  EXPECT_EQ(file.mode, 0100640u);
+  EXPECT_EQ((*parse_acl(file.access))[3].permissions, 4);  // the mask, by the group's bits
+  EXPECT_TRUE(file.inheritable.empty());
+  EXPECT_EQ(inherit_acl(acl_text(kList), 0040777).inheritable, acl_text(kList));
+  EXPECT_TRUE(inherit_acl(acl_text(kList), 0120777).access.empty());
+  EXPECT_EQ(inherit_acl({}, 0100666).mode, 0100666u);
 }
 
 TEST(Acl, Modes) {

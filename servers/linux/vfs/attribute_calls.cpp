@@ -92,10 +92,7 @@ Task<SysResult<i64>> change_mode(Thread& thread, Ref<Inode> inode, u32 mode) {
   change.bits = AttributeChange::kMode;
   change.mode = mode & kModePermissions;
   // The set-group-ID bit only for members of the group (chmod(2)).
-  const u32 group = inode->owner().gid;
-  const Credentials& credentials = thread.cred();
-  if (!inode->is(kDirectory) && credentials.fsgid != group && !credentials.in_group(group) && !credentials.capable(kCapFsetid))
-    change.mode &= ~u32{kModeSetGid};
+  if (!inode->is(kDirectory) && !may_set_group_id(thread.cred(), inode->owner().gid)) change.mode &= ~u32{kModeSetGid};
   CO_TRY(co_await inode->set_attributes(change));
   co_return 0;
 }

@@ -53,7 +53,8 @@ Task<SysResult<Ref<Inode>>> Inode::make_symbolic_link(std::string name, std::str
 Task<SysResult<>> Inode::link(std::string name, Ref<Inode> target) { co_return fail(Errno::kPERM); }
 Task<SysResult<>> Inode::unlink(std::string name, Ref<Inode> target) { co_return fail(Errno::kPERM); }
 Task<SysResult<>> Inode::remove_directory(std::string name, Ref<Inode> target) { co_return fail(Errno::kPERM); }
-Task<SysResult<>> Inode::rename(std::string name, Ref<Inode> target, Ref<Inode> new_parent, std::string new_name, Ref<Inode> replaced, u32 flags) {
+Task<SysResult<>> Inode::rename(std::string name, Ref<Inode> target, Ref<Inode> new_parent, std::string new_name, Ref<Inode> replaced,
+                                u32 flags) {
   co_return fail(Errno::kPERM);
 }
 Task<SysResult<Ref<Inode>>> Inode::make_temporary(NewNode node) { co_return fail(Errno::kOPNOTSUPP); }
@@ -65,10 +66,12 @@ SysResult<Ref<File>> Inode::open_now(Thread* thread, u32 flags) { return fail(Er
 Task<SysResult<Ref<File>>> Inode::open(Thread* thread, u32 flags) { co_return open_now(thread, flags); }
 SysResult<> Inode::iterate(File& file, DirectoryEmitter& emitter) { return fail(Errno::kNOTDIR); }
 
-SysResult<std::string> Inode::get_xattr(const std::string& name) { return fail(Errno::kOPNOTSUPP); }
-SysResult<> Inode::set_xattr(const std::string& name, std::string value, u32 flags) { return fail(Errno::kOPNOTSUPP); }
-SysResult<> Inode::remove_xattr(const std::string& name) { return fail(Errno::kOPNOTSUPP); }
-SysResult<std::vector<std::string>> Inode::list_xattr() { return std::vector<std::string>{}; }
+Task<SysResult<std::string>> Inode::get_xattr(std::string name) { co_return fail(Errno::kOPNOTSUPP); }
+Task<SysResult<>> Inode::set_xattr(std::string name, std::string value, u32 flags) { co_return fail(Errno::kOPNOTSUPP); }
+Task<SysResult<>> Inode::remove_xattr(std::string name) { co_return fail(Errno::kOPNOTSUPP); }
+Task<SysResult<std::vector<std::string>>> Inode::list_xattr() { co_return std::vector<std::string>{}; }
+SysResult<std::string> Inode::acl(const std::string& name) const { return fail(Errno::kOPNOTSUPP); }
+Task<SysResult<>> Inode::set_acl(std::string name, std::string value, bool keep_set_group_id) { co_return fail(Errno::kOPNOTSUPP); }
 
 Ref<Pipe> Inode::fifo() {
   Ref<Pipe> made = Pipe::create();

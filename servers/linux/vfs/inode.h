@@ -125,11 +125,15 @@ class Inode : public RefCounted<Inode> {
   // Directories: entries from file.position() on, "." and ".." included, for DirectoryFile.
   virtual SysResult<> iterate(File& file, DirectoryEmitter& emitter);
 
-  // Extended attributes; kOPNOTSUPP where there are none.
-  virtual SysResult<std::string> get_xattr(const std::string& name);  // kNODATA
-  virtual SysResult<> set_xattr(const std::string& name, std::string value, u32 flags);
-  virtual SysResult<> remove_xattr(const std::string& name);
-  virtual SysResult<std::vector<std::string>> list_xattr();
+  // Extended attributes but for POSIX access lists; kOPNOTSUPP where there are none.
+  virtual Task<SysResult<std::string>> get_xattr(std::string name);  // kNODATA
+  virtual Task<SysResult<>> set_xattr(std::string name, std::string value, u32 flags);
+  virtual Task<SysResult<>> remove_xattr(std::string name);
+  virtual Task<SysResult<std::vector<std::string>>> list_xattr();  // access lists, too
+  // Access lists (vfs/acl.h), as the values of kAclAccess and kAclDefault. They are known without waiting, since permission checks need them.
+  virtual SysResult<std::string> acl(const std::string& name) const;  // kNODATA; kOPNOTSUPP: the file system has no lists
+  // Replaces one, or removes it (`value` is empty), and changes the mode with it. The value was checked.
+  virtual Task<SysResult<>> set_acl(std::string name, std::string value, bool keep_set_group_id);
 
   // Whether dentries of this directory may be cached (false: procfs, whose names come and go).
   virtual bool cacheable() const { return true; }

@@ -9,13 +9,12 @@ NewNode new_node(Thread& thread, Inode& parent, u32 mode, u64 device_number) {
   const Credentials& credentials = thread.cred();
   const Inode::Owner directory = parent.owner();
   NewNode node{.mode = mode, .uid = credentials.fsuid, .gid = credentials.fsgid, .device_number = device_number};
-  if ((mode & kTypeMask) != kSymbolicLink && !parent.get_xattr(kAclDefault)) node.mode &= ~thread.fs().umask();
+  if ((mode & kTypeMask) != kSymbolicLink && !parent.acl(kAclDefault)) node.mode &= ~thread.fs().umask();
   if ((directory.mode & kModeSetGid) == 0) return node;
   node.gid = directory.gid;
   if ((mode & kTypeMask) == kDirectory) {
     node.mode |= kModeSetGid;
-  } else if ((node.mode & (kModeSetGid | 0010)) == (kModeSetGid | 0010) && !credentials.in_group(node.gid) &&
-             credentials.fsgid != node.gid && !credentials.capable(kCapFsetid)) {
+  } else if ((node.mode & (kModeSetGid | 0010)) == (kModeSetGid | 0010) && !may_set_group_id(credentials, node.gid)) {
     node.mode &= ~u32{kModeSetGid};
   }
   return node;
@@ -24,6 +23,10 @@ NewNode new_node(Thread& thread, Inode& parent, u32 mode, u64 device_number) {
 SysResult<> may_create(Thread& thread, const Path& parent) {
   if (parent.dentry->unlinked()) return fail(Errno::kNOENT);
   return check_permission(thread.cred(), parent, kAccessWrite | kAccessExecute);
+}
+
+bool may_set_group_id(const Credentials& credentials, u32 group) {
+  return credentials.fsgid == group || credentials.in_group(group) || credentials.capable(kCapFsetid);
 }
 
 bool owns(const Credentials& credentials, const Inode& inode) {

@@ -13,6 +13,8 @@ NewNode new_node(Thread& thread, Inode& parent, u32 mode, u64 device_number = 0)
 SysResult<> may_create(Thread& thread, const Path& parent);
 // unlink(2), rmdir(2), rename(2): as above, and the sticky bit. `want_directory`: kNOTDIR / kISDIR otherwise.
 SysResult<> may_delete(Thread& thread, const Path& parent, const Dentry& victim, bool want_directory);
+// Member of the group or CAP_FSETID: may set or keep the set-group-ID bit of its files.
+bool may_set_group_id(const Credentials& credentials, u32 group);
 // Owner of the inode or CAP_FOWNER.
 bool owns(const Credentials& credentials, const Inode& inode);
 

@@ -46,11 +46,11 @@ std::string file_text(const File& file, const Path& root) {
 
 namespace {
 
-// The list decides for everybody but the owner, unless the group's bits (the mask) are empty. kNODATA: there is none.
+// The list decides for everybody but the owner, unless the group's bits (the mask) are empty. kNODATA, kOPNOTSUPP: there is none.
 SysResult<> check_access_list(const Credentials& credentials, const Inode& inode, const Inode::Owner& owner, u32 access) {
   const u32 type = owner.mode & kTypeMask;
   if ((owner.mode & 0070) == 0 || (type != kRegular && type != kDirectory)) return fail(Errno::kNODATA);
-  const std::string text = TRY(const_cast<Inode&>(inode).get_xattr(kAclAccess));
+  const std::string text = TRY(inode.acl(kAclAccess));
   return check_acl(credentials, TRY(parse_acl(text)), owner, access);
 }
 
@@ -60,7 +60,7 @@ SysResult<> check_mode(const Credentials& credentials, const Inode& inode, const
     granted >>= 6;
   } else {
     const SysResult<> listed = check_access_list(credentials, inode, owner, access);
-    if (listed || listed.error() == Errno::kACCES) return listed;
+    if (listed || (listed.error() != Errno::kNODATA && listed.error() != Errno::kOPNOTSUPP)) return listed;
     if (credentials.fsgid == owner.gid || credentials.in_group(owner.gid)) granted >>= 3;
   }
   if ((access & ~granted & 7) != 0) return fail(Errno::kACCES);
@@ -71,8 +71,9 @@ SysResult<> check_mode(const Credentials& credentials, const Inode& inode, const
 
 SysResult<> check_permission(const Credentials& credentials, const Inode& inode, u32 access) {
   const Inode::Owner owner = inode.owner();
-  if (check_mode(credentials, inode, owner, access)) [[likely]]
-    return {};
+  const SysResult<> allowed = check_mode(credentials, inode, owner, access);
+  if (allowed || allowed.error() != Errno::kACCES) [[likely]]
+    return allowed;
   const bool directory = (owner.mode & kTypeMask) == kDirectory;
   // capabilities(7): execution of a file needs at least one x bit, whoever asks.
   if (credentials.capable(kCapDacOverride) && (directory || (access & kAccessExecute) == 0 || (owner.mode & 0111) != 0)) return {};

@@ -9,71 +9,60 @@ namespace {
 
 constexpr usize kBytesMax = 65536;  // names and values of one inode
 
-bool xattr_supported(const std::string& name) {
-  return name.starts_with("user.") || name.starts_with("trusted.") || name.starts_with("security.") || is_acl_name(name);
-}
-
 }  // namespace
 
-SysResult<std::string> TmpfsInode::get_xattr(const std::string& name) {
-  if (!xattr_supported(name)) return fail(Errno::kOPNOTSUPP);
+Task<SysResult<std::string>> TmpfsInode::get_xattr(std::string name) {
+  SpinGuard guard(lock_);
+  const auto found = xattrs_.find(name);
+  if (found == xattrs_.end()) co_return fail(Errno::kNODATA);
+  co_return found->second;
+}
+
+Task<SysResult<>> TmpfsInode::set_xattr(std::string name, std::string value, u32 flags) {
+  SpinGuard guard(lock_);
+  const bool exists = xattrs_.contains(name);
+  if ((flags & kXattrCreate) != 0 && exists) co_return fail(Errno::kEXIST);
+  if ((flags & kXattrReplace) != 0 && !exists) co_return fail(Errno::kNODATA);
+  usize total = name.size() + value.size();
+  for (const auto& [key, old] : xattrs_) total += key.size() + old.size();
+  if (total > kBytesMax) co_return fail(Errno::kNOSPC);
+  xattrs_[std::move(name)] = std::move(value);
+  attributes_.change = wall_time_now();
+  co_return SysResult<>{};
+}
+
+Task<SysResult<>> TmpfsInode::remove_xattr(std::string name) {
+  SpinGuard guard(lock_);
+  if (xattrs_.erase(name) == 0) co_return fail(Errno::kNODATA);
+  attributes_.change = wall_time_now();
+  co_return SysResult<>{};
+}
+
+Task<SysResult<std::vector<std::string>>> TmpfsInode::list_xattr() {
+  std::vector<std::string> names;
+  SpinGuard guard(lock_);
+  for (const auto& [name, value] : xattrs_) names.push_back(name);
+  co_return names;
+}
+
+SysResult<std::string> TmpfsInode::acl(const std::string& name) const {
   SpinGuard guard(lock_);
   const auto found = xattrs_.find(name);
   if (found == xattrs_.end()) return fail(Errno::kNODATA);
   return found->second;
 }
 
-SysResult<> TmpfsInode::set_xattr(const std::string& name, std::string value, u32 flags) {
-  if (!xattr_supported(name)) return fail(Errno::kOPNOTSUPP);
+Task<SysResult<>> TmpfsInode::set_acl(std::string name, std::string value, bool keep_set_group_id) {
   SpinGuard guard(lock_);
-  const bool exists = xattrs_.contains(name);
-  if ((flags & kXattrCreate) != 0 && exists) return fail(Errno::kEXIST);
-  if ((flags & kXattrReplace) != 0 && !exists) return fail(Errno::kNODATA);
-  usize total = name.size() + value.size();
-  for (const auto& [key, old] : xattrs_) total += key.size() + old.size();
-  if (total > kBytesMax) return fail(Errno::kNOSPC);
-  if (is_acl_name(name)) {
-    TRY(set_access_list(name, std::move(value)));
-  } else {
-    xattrs_[name] = std::move(value);
-  }
-  attributes_.change = wall_time_now();
-  return {};
-}
-
-SysResult<> TmpfsInode::remove_xattr(const std::string& name) {
-  if (!xattr_supported(name)) return fail(Errno::kOPNOTSUPP);
-  SpinGuard guard(lock_);
-  if (xattrs_.erase(name) == 0) {
-    if (is_acl_name(name)) return {};  // as posix_acl_xattr_set() without a value
-    return fail(Errno::kNODATA);
-  }
-  attributes_.change = wall_time_now();
-  return {};
-}
-
-SysResult<std::vector<std::string>> TmpfsInode::list_xattr() {
-  std::vector<std::string> names;
-  SpinGuard guard(lock_);
-  for (const auto& [name, value] : xattrs_) names.push_back(name);
-  return names;
-}
-
-SysResult<> TmpfsInode::set_access_list(const std::string& name, std::string value) {
-  const Acl acl = TRY(parse_acl(value));
-  if (acl.empty()) {
+  AclChange change = change_acl(name, std::move(value), mode(), keep_set_group_id);
+  mode_.store(change.mode, std::memory_order_relaxed);
+  if (change.value.empty()) {
     xattrs_.erase(name);
-    return {};
+  } else {
+    xattrs_[std::move(name)] = std::move(change.value);
   }
-  if (name == kAclAccess) {
-    mode_.store(mode_with_acl(mode(), acl), std::memory_order_relaxed);
-    if (mode_equivalent(acl)) {
-      xattrs_.erase(name);
-      return {};
-    }
-  }
-  xattrs_[name] = std::move(value);
-  return {};
+  attributes_.change = wall_time_now();
+  co_return SysResult<>{};
 }
 
 void TmpfsInode::change_access_list(u32 mode) {
@@ -86,20 +75,13 @@ void TmpfsInode::change_access_list(u32 mode) {
 }
 
 void TmpfsInode::inherit_access_list(TmpfsInode& child) const {
-  std::string inherited;
-  {
-    SpinGuard guard(lock_);
-    const auto found = xattrs_.find(kAclDefault);
-    if (found == xattrs_.end() || child.is(kSymbolicLink)) return;
-    inherited = found->second;
-  }
-  auto acl = parse_acl(inherited);
-  if (!acl) return;
+  const SysResult<std::string> list = acl(kAclDefault);
+  if (!list) return;
+  InheritedAcl inherited = inherit_acl(*list, child.mode());
   SpinGuard guard(child.lock_);  // nobody else sees it yet
-  u32 mode = child.mode();
-  if (restrict_new_acl(*acl, mode)) child.xattrs_[kAclAccess] = acl_text(*acl);
-  child.mode_.store(mode, std::memory_order_relaxed);
-  if ((mode & kTypeMask) == kDirectory) child.xattrs_[kAclDefault] = std::move(inherited);
+  child.mode_.store(inherited.mode, std::memory_order_relaxed);
+  if (!inherited.access.empty()) child.xattrs_[kAclAccess] = std::move(inherited.access);
+  if (!inherited.inheritable.empty()) child.xattrs_[kAclDefault] = std::move(inherited.inheritable);
 }
 
 }  // namespace hati::linux

@@ -82,10 +82,12 @@ class TmpfsInode final : public Inode {
   Task<SysResult<Ref<Inode>>> make_temporary(NewNode node) override;
   SysResult<std::string> read_link_now(Thread* thread) override;
   SysResult<Ref<File>> open_now(Thread* thread, u32 flags) override;
-  SysResult<std::string> get_xattr(const std::string& name) override;
-  SysResult<> set_xattr(const std::string& name, std::string value, u32 flags) override;
-  SysResult<> remove_xattr(const std::string& name) override;
-  SysResult<std::vector<std::string>> list_xattr() override;
+  Task<SysResult<std::string>> get_xattr(std::string name) override;
+  Task<SysResult<>> set_xattr(std::string name, std::string value, u32 flags) override;
+  Task<SysResult<>> remove_xattr(std::string name) override;
+  Task<SysResult<std::vector<std::string>>> list_xattr() override;
+  SysResult<std::string> acl(const std::string& name) const override;
+  Task<SysResult<>> set_acl(std::string name, std::string value, bool keep_set_group_id) override;
 
   // The same without coroutines, for unpacking an initramfs.
   SysResult<Ref<TmpfsInode>> add(std::string_view name, const NewNode& node, std::string target = {});
@@ -135,7 +137,6 @@ class TmpfsInode final : public Inode {
   u64 resident_pages() const HATI_REQUIRES(lock_);
   void touch_change() HATI_REQUIRES(lock_);
   // POSIX access lists (attributes.cpp).
-  SysResult<> set_access_list(const std::string& name, std::string value) HATI_REQUIRES(lock_);
   void change_access_list(u32 mode) HATI_REQUIRES(lock_);
   void inherit_access_list(TmpfsInode& child) const HATI_EXCLUDES(lock_);
 
