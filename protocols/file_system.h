@@ -35,7 +35,8 @@ struct Attributes {
   u64 device;  // st_rdev
   u64 size;
   u64 blocks;  // of 512 bytes
-  u64 flags;  // FS_IOC_GETFLAGS
+  u32 flags;  // FS_IOC_GETFLAGS
+  u32 has_xattrs;  // 0: there is no extended attribute, so no POSIX list either
   Time access, modify, change, birth;
 };
 
@@ -145,14 +146,16 @@ struct ForgetRequest {
 };
 
 // Any type; mode has the type's bits. Payload: the name; for symbolic links a zero byte and the target follow. An empty name makes a file
-// without one (O_TMPFILE), which LinkRequest may give one. EEXIST, ENOENT (the directory was deleted), ENOSPC, EMLINK.
-// ENAMETOOLONG. Adds a reference.
+// without one (O_TMPFILE), which LinkRequest may give one. The payload ends with the POSIX lists that the node has from the beginning, as in
+// getxattr(2): first the access list, then the default list. EEXIST, ENOENT (the directory was deleted), ENOSPC, EMLINK, ENAMETOOLONG. Adds a
+// reference.
 struct CreateRequest {
   static constexpr u32 kId = 14;
   using Reply = NodeReply;
   NodeNumber directory;
   u32 mode;
   u64 device;
+  u32 access_list_bytes, default_list_bytes;
   Caller caller;
 };
 
@@ -313,6 +316,8 @@ struct SetXattrRequest {
   using Reply = StatusReply;
   NodeNumber node;
   u32 flags;
+  u32 mode;  // 0: as it is; otherwise permissions that the node gets in the same step (POSIX lists)
+  u32 reserved = 0;
   Caller caller;
 };
 // Payload: the name. ENODATA.
@@ -320,7 +325,7 @@ struct RemoveXattrRequest {
   static constexpr u32 kId = 43;
   using Reply = StatusReply;
   NodeNumber node;
-  u32 reserved = 0;
+  u32 mode;  // as above
   Caller caller;
 };
 

@@ -6,16 +6,18 @@ import os
 import random
 import re
 import signal
+import struct
 import subprocess
 import tempfile
 import threading
 import unittest
 from pathlib import Path
 
-from hati.common import ROOT
+from hati.common import BUILD, ROOT
 from hati.initramfs import BUSYBOX, busybox_links
 
 KERNEL = os.environ["HATI_TEST_KERNEL"]
+NO_ID = 0xFFFFFFFF  # in entries of POSIX lists
 CUTS = int(os.environ.get("HATI_POWER_CUTS") or (50 if os.environ.get("HATI_TEST_ALL") else 5))
 
 NAMES = """
@@ -76,6 +78,14 @@ dd if=/dev/zero of=/big bs=64k 2>&1 | grep -o 'No space left on device'
 echo more > /more 2>&1; rm /big; echo fits > /small && sync && cat /small
 """
 
+# Guest test programs that want to see a disk, and attributes that the image had before.
+ATTRIBUTES = """
+/run-all --here file/xattr file/acl
+/run-all --helper xattr get /etc/before user.one && /run-all --helper xattr set /etc/before user.two second
+/run-all --helper access /etc/before; chmod 620 /etc/before; /run-all --helper access /etc/before; ls -l /etc/before | cut -c1-10
+mkdir /etc/lists && /run-all --helper xattr set /etc/lists user.three third
+"""
+
 # Confirms each file after fsync(2); a name that was confirmed must be there, whole, after any cut.
 WRITER = """
 i=0
@@ -105,8 +115,8 @@ class DiskTest(unittest.TestCase):
         self.folder = Path(folder.name)
         self.image = self.folder / "disk.ext4"
 
-    def make(self, size: str, *options: str, **scripts: str) -> None:
-        """An image with busybox, its links, and scripts that power off at their end."""
+    def make(self, size: str, *options: str, programs: dict[str, Path] = {}, **scripts: str) -> None:
+        """An image with busybox, its links, other programs, and scripts that power off at their end."""
         tree = self.folder / "tree"
         for name in ("bin", "dev", "proc", "etc", "tmp", "sys"):
             (tree / name).mkdir(parents=True)
@@ -116,6 +126,9 @@ class DiskTest(unittest.TestCase):
             path = tree / "bin" / Path(link).name
             if not path.exists():
                 path.symlink_to("busybox")
+        for name, program in programs.items():
+            (tree / name).write_bytes(program.read_bytes())
+            (tree / name).chmod(0o755)
         for name, script in scripts.items():
             (tree / name).write_text(f"export PATH=/bin\nmount -t proc proc /proc\necho begin\n{script}\necho end\nmount -o remount,ro /\npoweroff -f\n")
         subprocess.run(["/sbin/mke2fs", "-q", "-t", "ext4", *options, "-d", tree, self.image, size], check=True)
@@ -164,6 +177,27 @@ class DiskTest(unittest.TestCase):
     def test_the_driver_dies(self):
         self.make("64M", test=CONTENTS)
         self.check_contents("hati.kill=virtio-block:400:20", seconds=240)
+
+    def debugfs(self, *commands: str, write: bool = False) -> str:
+        words = [word for command in commands for word in ("-R", command)]
+        return subprocess.run(["/sbin/debugfs", *(["-w"] if write else []), *words, self.image], check=True, capture_output=True, text=True).stdout
+
+    def test_attributes(self):
+        for options in (["-b", "4096"], ["-b", "4096", "-I", "128"]):
+            with self.subTest(options=" ".join(options)):
+                subprocess.run(["rm", "-rf", self.folder / "tree", self.image], check=True)
+                self.make("64M", *options, test=ATTRIBUTES, programs={"run-all": BUILD / "tests" / "guest" / "run-all"})
+                self.debugfs("write /dev/null /etc/before", write=True)
+                self.debugfs("ea_set /etc/before user.one first", write=True)
+                list_file = self.folder / "list"  # user::rw- user:1000:r-- group::--- mask::rw- other::---
+                list_file.write_bytes(struct.pack("<I" + "HHI" * 5, 2, 1, 6, NO_ID, 2, 4, 1000, 4, 0, NO_ID, 16, 6, NO_ID, 32, 0, NO_ID))
+                self.debugfs(f"ea_set -f {list_file} /etc/before system.posix_acl_access", write=True)
+                self.debugfs("set_inode_field /etc/before mode 0100660", write=True)
+                output = self.run_script("test")
+                self.assertRegex(output, r"(?m)^tests: [1-9]\d+ passed, 0 failed, 0 skipped\nfirst\nr-\n--\n-rw--w----$", output)
+                self.assertIn("second", self.debugfs("ea_get /etc/before user.two"))
+                self.assertIn("third", self.debugfs("ea_get /etc/lists user.three"))
+                self.check_image()
 
     def test_full_disk(self):
         self.make("16M", test=FULL)

@@ -13,19 +13,8 @@ namespace {
 
 constexpr u32 kUserFlags = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x20 | 0x40 | 0x80 | 0x10000 | 0x20000;  // what chattr may change
 
-Async<void> with_xattr(Volume* volume, NodeRef node, std::string name, std::string value, u32 flags, bool remove, Timestamp now) {
-  Operation operation(*volume);
-  CO_TRY(co_await operation.begin());
-  const InodeRef inode = CO_TRY(co_await load_inode(volume, node->number));
-  if (remove) {
-    CO_TRY(co_await xattr_remove(&operation, inode, name));
-  } else {
-    CO_TRY(co_await xattr_set(&operation, inode, name, value, flags));
-  }
-  set_inode_time(*volume, operation.modify(inode), TimeField::kChange, now);
-  operation.touch(node, false);
-  operation.finish();
-  co_return Outcome<void>{};
+void set_permissions(Inode* inode, u32 mode) {
+  inode->mode = static_cast<u16>((inode->mode & kTypeMask) | (mode & ~u32{kTypeMask} & 0xffff));
 }
 
 }  // namespace
@@ -41,6 +30,7 @@ Attributes read_attributes(const Volume& volume, const InodeRef& inode) {
   result.size = inode_size(volume, raw);
   result.blocks = inode_blocks(volume, raw);
   result.flags = raw->flags;
+  result.has_xattrs = has_xattrs(volume, inode);
   result.access = inode_time(volume, raw, TimeField::kAccess);
   result.modify = inode_time(volume, raw, TimeField::kModify);
   result.change = inode_time(volume, raw, TimeField::kChange);
@@ -134,8 +124,7 @@ Async<void> FileSystem::change_once(u32 number, AttributeChange change, Caller c
   CO_TRY(co_await operation.begin());
   const InodeRef inode = CO_TRY(co_await load_inode(volume_.get(), number));
   Inode* raw = operation.modify(inode);
-  if ((change.bits & AttributeChange::kMode) != 0)
-    raw->mode = static_cast<u16>((raw->mode & kTypeMask) | (change.mode & ~u32{kTypeMask} & 0xffff));
+  if ((change.bits & AttributeChange::kMode) != 0) set_permissions(raw, change.mode);
   const u32 uid = (change.bits & AttributeChange::kUid) != 0 ? change.uid : inode_uid(raw);
   const u32 gid = (change.bits & AttributeChange::kGid) != 0 ? change.gid : inode_gid(raw);
   set_owner(raw, uid, gid);
@@ -198,14 +187,29 @@ Async<std::string> FileSystem::get_xattr(u32 node, std::string name) {
   auto guard = co_await volume_->lock.lock();
   co_return co_await xattr_get(volume_.get(), CO_TRY(co_await load_inode(volume_.get(), node)), name);
 }
-Async<void> FileSystem::set_xattr(u32 number, std::string name, std::string value, u32 flags, Caller caller) {
+Async<void> FileSystem::change_xattr_once(u32 number, XattrChange change, Caller caller) {
   const NodeRef node = CO_TRY(co_await held(number));
-  Volume* volume = volume_.get();
-  co_return co_await with_room(volume, [&] { return with_xattr(volume, node, name, value, flags, false, caller.now); });
+  Operation operation(*volume_);
+  CO_TRY(co_await operation.begin());
+  const InodeRef inode = CO_TRY(co_await load_inode(volume_.get(), number));
+  if (change.remove) {
+    CO_TRY(co_await xattr_remove(&operation, inode, change.name));
+  } else {
+    CO_TRY(co_await xattr_set(&operation, inode, change.name, change.value, change.flags));
+  }
+  Inode* raw = operation.modify(inode);
+  if (change.mode != 0) set_permissions(raw, change.mode);
+  set_inode_time(*volume_, raw, TimeField::kChange, caller.now);
+  operation.touch(node, false);
+  operation.finish();
+  co_return Outcome<void>{};
 }
-Async<void> FileSystem::remove_xattr(u32 number, std::string name, Caller caller) {
-  const NodeRef node = CO_TRY(co_await held(number));
-  co_return co_await with_xattr(volume_.get(), node, std::move(name), {}, 0, true, caller.now);
+Async<void> FileSystem::set_xattr(u32 node, std::string name, std::string value, u32 flags, Caller caller, u32 mode) {
+  const XattrChange change{.name = std::move(name), .value = std::move(value), .flags = flags, .mode = mode};
+  co_return co_await with_room(volume_.get(), [&] { return change_xattr_once(node, change, caller); });
+}
+Async<void> FileSystem::remove_xattr(u32 node, std::string name, Caller caller, u32 mode) {
+  co_return co_await change_xattr_once(node, {.name = std::move(name), .remove = true, .mode = mode}, caller);
 }
 
 Async<void> FileSystem::read(u32 node, u64 offset, Piece to) {

@@ -18,6 +18,7 @@ struct Attributes {
   u64 size = 0;
   u64 blocks = 0;  // of 512 bytes
   u32 flags = 0;   // as FS_IOC_GETFLAGS
+  bool has_xattrs = false;
   Timestamp access, modify, change, birth;
 };
 
@@ -33,6 +34,14 @@ struct NewNode {
   u32 mode = 0;  // with type
   u64 device = 0;
   std::string target;  // of a symbolic link
+  std::string access_list, default_list;  // POSIX lists as in getxattr(2); empty: none
+};
+
+struct XattrChange {
+  std::string name, value;
+  u32 flags = 0;
+  bool remove = false;
+  u32 mode = 0;
 };
 
 enum RenameFlags : u32 { kRenameNoReplace = 1, kRenameExchange = 2, kRenameWhiteout = 4 };
@@ -67,8 +76,9 @@ class FileSystem {
 
   Async<std::vector<std::string>> list_xattrs(u32 node);
   Async<std::string> get_xattr(u32 node, std::string name);
-  Async<void> set_xattr(u32 node, std::string name, std::string value, u32 flags, Caller caller);
-  Async<void> remove_xattr(u32 node, std::string name, Caller caller);
+  // mode: new permissions with it; 0: as they are.
+  Async<void> set_xattr(u32 node, std::string name, std::string value, u32 flags, Caller caller, u32 mode = 0);
+  Async<void> remove_xattr(u32 node, std::string name, Caller caller, u32 mode = 0);
 
   Async<void> read(u32 node, u64 offset, Piece to);
   Async<void> write(u32 node, u64 offset, Piece from);
@@ -86,6 +96,7 @@ class FileSystem {
   Async<Attributes> link_once(u32 number, u32 directory, std::string name, Caller caller);
   Async<u32> unlink_once(u32 directory, std::string name, bool is_directory, Caller caller);
   Async<u32> rename_once(u32 from, std::string from_name, u32 to, std::string to_name, u32 flags, Caller caller);
+  Async<void> change_xattr_once(u32 number, XattrChange change, Caller caller);
   Async<void> change_once(u32 number, AttributeChange change, Caller caller);
   Async<void> release_if_unused(u32 number, Timestamp now);
 

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "servers/ext4/names/file_system.h"
+#include "servers/ext4/xattr/xattr.h"
 
 namespace hati::ext4 {
 
@@ -41,6 +42,8 @@ Async<InodeRef> make_inode(Operation* operation, InodeRef parent, NewNode wanted
     CO_TRY(co_await directory_make(operation, inode, parent.number));
     operation->modify(inode)->links = 2;
   }
+  if (!wanted.access_list.empty()) CO_TRY(co_await xattr_set(operation, inode, kAccessListName, wanted.access_list, 0));
+  if (!wanted.default_list.empty()) CO_TRY(co_await xattr_set(operation, inode, kDefaultListName, wanted.default_list, 0));
   co_return inode;
 }
 

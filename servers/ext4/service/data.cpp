@@ -129,13 +129,13 @@ Task<Result<ValueReply>> Session::on(ListXattrRequest request, CallContext& cont
 Task<Result<StatusReply>> Session::on(SetXattrRequest request, CallContext& context) {
   if (!mount_) co_return no_mount();
   auto [name, value] = split_text(text_of(context));
-  co_return status_reply(
-      co_await mount_->fs->set_xattr(request.node, std::move(name), std::move(value), request.flags, from_wire(request.caller)));
+  co_return status_reply(co_await mount_->fs->set_xattr(request.node, std::move(name), std::move(value), request.flags,
+                                                        from_wire(request.caller), request.mode));
 }
 
 Task<Result<StatusReply>> Session::on(RemoveXattrRequest request, CallContext& context) {
   if (!mount_) co_return no_mount();
-  co_return status_reply(co_await mount_->fs->remove_xattr(request.node, text_of(context), from_wire(request.caller)));
+  co_return status_reply(co_await mount_->fs->remove_xattr(request.node, text_of(context), from_wire(request.caller), request.mode));
 }
 
 }  // namespace hati::ext4

@@ -82,8 +82,18 @@ Task<Result<StatusReply>> Session::on(ForgetRequest request, CallContext&) {
 
 Task<Result<NodeReply>> Session::on(CreateRequest request, CallContext& context) {
   if (!mount_) co_return no_mount_node();
-  auto [name, target] = split_text(text_of(context));
-  const NewNode wanted{.mode = request.mode, .device = request.device, .target = std::move(target)};
+  std::string text = text_of(context);
+  if (u64{request.access_list_bytes} + request.default_list_bytes > text.size()) co_return fail(Error::kBadData);
+  const auto take_end = [&](u32 bytes) {
+    std::string end = text.substr(text.size() - bytes);
+    text.resize(text.size() - bytes);
+    return end;
+  };
+  NewNode wanted{.mode = request.mode, .device = request.device, .target = {}, .access_list = {}, .default_list = {}};
+  wanted.default_list = take_end(request.default_list_bytes);
+  wanted.access_list = take_end(request.access_list_bytes);
+  auto [name, target] = split_text(text);
+  wanted.target = std::move(target);
   const Caller caller = from_wire(request.caller);
   if (name.empty()) co_return node_reply(co_await mount_->fs->create_unnamed(request.directory, wanted, caller));
   co_return node_reply(co_await mount_->fs->create(request.directory, std::move(name), wanted, caller));

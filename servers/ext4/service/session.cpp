@@ -34,6 +34,7 @@ file_system::Attributes to_wire(const Attributes& a) {
           .size = a.size,
           .blocks = a.blocks,
           .flags = a.flags,
+          .has_xattrs = a.has_xattrs ? 1u : 0u,
           .access = to_wire(a.access),
           .modify = to_wire(a.modify),
           .change = to_wire(a.change),

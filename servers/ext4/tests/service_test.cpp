@@ -126,8 +126,13 @@ Task<void> write_through_pages(FsClient& client, World& world) {
   const auto mounted =
       co_await client.call(MountRequest{.flags = 0, .on_error = file_system::OnError::kAsSuperblock, .now = kCaller.now}, &disk);
   EXPECT_TRUE(mounted && mounted->error == 0);
-  const auto made =
-      co_await client.call(CreateRequest{.directory = mounted->root.node, .mode = kRegular | 0640, .device = 0, .caller = kCaller}, &name);
+  const auto made = co_await client.call(CreateRequest{.directory = mounted->root.node,
+                                                       .mode = kRegular | 0640,
+                                                       .device = 0,
+                                                       .access_list_bytes = 0,
+                                                       .default_list_bytes = 0,
+                                                       .caller = kCaller},
+                                         &name);
   EXPECT_TRUE(made && made->error == 0);
   const u32 node = made->attributes.node;
   Attachments handles;
@@ -177,7 +182,7 @@ Task<void> read_through_pages(FsClient& client, World& world) {
   EXPECT_TRUE(listed && listed->count == 4);
   Attachments bad_name = with("none"), attribute = with(std::string_view("user.a\0value", 12)), wanted = with("user.a"), value;
   EXPECT_EQ((co_await client.call(LookupRequest{.directory = 2}, &bad_name))->error, 2u);
-  EXPECT_EQ((co_await client.call(SetXattrRequest{.node = node, .flags = 0, .caller = kCaller}, &attribute))->error, 0u);
+  EXPECT_EQ((co_await client.call(SetXattrRequest{.node = node, .flags = 0, .mode = 0, .caller = kCaller}, &attribute))->error, 0u);
   EXPECT_EQ((co_await client.call(GetXattrRequest{.node = node, .bytes_max = 100}, &wanted, &value))->bytes, 5u);
   EXPECT_EQ(value.payload.size(), 5u);
   EXPECT_EQ((co_await client.call(ForgetRequest{.node = node, .count = 2, .now = kCaller.now}))->error, 22u);

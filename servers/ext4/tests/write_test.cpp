@@ -171,8 +171,17 @@ TEST_P(WriteTest, ExtendedAttributes) {
       "\x20\0\4\0\xff\xff\xff\xff",
       44);
   ASSERT_TRUE(wait_for(fs().set_xattr(file, "system.posix_acl_access", acl, 0, someone())));
+  // New permissions come with a list; a new node has lists from the beginning.
+  ASSERT_TRUE(wait_for(fs().set_xattr(file, "system.posix_acl_access", acl, 0, someone(), 0640)));
+  EXPECT_EQ(wait_for(fs().attributes(file))->mode, kRegular | 0640u);
+  EXPECT_TRUE(wait_for(fs().attributes(file))->has_xattrs);
+  const NewNode with_lists{.mode = kFolder, .target = {}, .access_list = acl, .default_list = acl};
+  const u32 folder = wait_for(fs().create(kRootInode, "folder", with_lists, someone()))->node;
+  EXPECT_EQ(wait_for(fs().list_xattrs(folder))->size(), 2u);
+  EXPECT_FALSE(wait_for(fs().attributes(make(fs(), folder, "plain", kFile)))->has_xattrs);
   check();
   const u32 found = walk(fs(), "/file")->node;
+  EXPECT_EQ(wait_for(fs().get_xattr(walk(fs(), "/folder")->node, "system.posix_acl_default")), acl);
   EXPECT_EQ(wait_for(fs().get_xattr(found, "user.large")), large);
   EXPECT_EQ(wait_for(fs().get_xattr(found, "system.posix_acl_access")), acl);
   ASSERT_TRUE(wait_for(fs().remove_xattr(found, "user.large", someone())));

@@ -29,6 +29,14 @@ Room room_in(const Geometry& geometry, const Inode* inode) {
   return {offset, geometry.inode_size - offset};
 }
 
+// The attributes in the inode, behind their magic number.
+std::span<const std::byte> inside_of(const Geometry& geometry, const Inode* inode) {
+  const Room room = room_in(geometry, inode);
+  const std::byte* base = reinterpret_cast<const std::byte*>(inode) + room.offset;
+  if (room.bytes == 0 || std::memcmp(base, &kXattrMagic, 4) != 0) return {};
+  return {base + 4, room.bytes - 4};
+}
+
 // Entries begin at `first`; values are relative to `base` and end at `end` (relative to it too). False: damaged.
 bool parse(const std::byte* base, u32 first, u32 end, std::vector<Xattr>* result) {
   for (u32 at = first;;) {
@@ -141,11 +149,14 @@ Async<void> store_in_block(Operation* operation, InodeRef inode, std::vector<Xat
 
 }  // namespace
 
+bool has_xattrs(const Volume& volume, const InodeRef& inode) {
+  return inside_of(volume.geometry, inode.get()).data() != nullptr || xattr_block(inode.get()) != 0;
+}
+
 Async<std::vector<Xattr>> load_xattrs(Volume* volume, InodeRef inode) {
   std::vector<Xattr> result;
-  const Room room = room_in(volume->geometry, inode.get());
-  const std::byte* base = reinterpret_cast<const std::byte*>(inode.get()) + room.offset;
-  if (room.bytes != 0 && std::memcmp(base, &kXattrMagic, 4) == 0 && !parse(base + 4, 0, room.bytes - 4, &result)) {
+  const std::span<const std::byte> inside = inside_of(volume->geometry, inode.get());
+  if (inside.data() != nullptr && !parse(inside.data(), 0, static_cast<u32>(inside.size()), &result)) {
     co_return volume->corrupted(inode.number, "damaged attributes");
   }
   if (xattr_block(inode.get()) != 0) {

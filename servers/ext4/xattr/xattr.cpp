@@ -16,8 +16,8 @@ struct Prefix {
 };
 constexpr u8 kAclAccess = 2, kAclDefault = 3;
 constexpr Prefix kPrefixes[] = {{1, "user.", false},
-                                {kAclAccess, "system.posix_acl_access", true},
-                                {kAclDefault, "system.posix_acl_default", true},
+                                {kAclAccess, kAccessListName, true},
+                                {kAclDefault, kDefaultListName, true},
                                 {4, "trusted.", false},
                                 {6, "security.", false},
                                 {7, "system.", false}};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "servers/ext4/volume/blocks.h"
 #include "servers/ext4/volume/inodes.h"
@@ -17,6 +18,10 @@ struct Xattr {
 
 enum XattrFlags : u32 { kXattrCreate = 1, kXattrReplace = 2 };
 
+inline constexpr std::string_view kAccessListName = "system.posix_acl_access", kDefaultListName = "system.posix_acl_default";
+
+// Whether there may be any, as far as the inode tells.
+bool has_xattrs(const Volume& volume, const InodeRef& inode);
 // Names with their prefixes.
 Async<std::vector<std::string>> xattr_list(Volume* volume, InodeRef inode);
 // kNoData, kNotSupported: an unknown prefix.

@@ -47,6 +47,13 @@ file_system::Caller caller_for(u32 uid, u32 gid, bool privileged) {
   return {.uid = uid, .gid = gid, .privileged = privileged ? 1u : 0u, .now = to_wire(wall_time_now())};
 }
 
+Attachments with_text(std::string_view text) {
+  Attachments in;
+  const auto bytes = std::as_bytes(std::span(text));
+  in.payload.assign(bytes.begin(), bytes.end());
+  return in;
+}
+
 RemoteFileSystem::RemoteFileSystem(const char* type_name, Channel channel) : type_name_(type_name), client_(std::move(channel)) {}
 RemoteFileSystem::~RemoteFileSystem() = default;
 
@@ -56,13 +63,13 @@ Task<SysResult<Ref<FileSystem>>> RemoteFileSystem::mount(const char* type_name, 
   if (!disk.starts_with("/dev/")) co_return fail(Errno::kNOENT);
   disk.remove_prefix(5);
   auto made = Ref<RemoteFileSystem>::adopt(std::make_unique<RemoteFileSystem>(type_name, CO_TRY(co_await connect())).release());
-  Attachments in, out;
-  in.payload.assign(reinterpret_cast<const std::byte*>(disk.data()), reinterpret_cast<const std::byte*>(disk.data() + disk.size()));
+  Attachments in = with_text(disk), out;
   const file_system::MountRequest request{
       .flags = read_only ? file_system::kMountReadOnly : 0u, .on_error = on_error, .now = to_wire(wall_time_now())};
   const auto reply = CO_TRY(co_await made->ask(request, &in, &out));
   made->read_only.store(reply.read_only != 0, std::memory_order_relaxed);
   made->root_ = made->intern(reply.root);
+  co_await made->root_->learn_lists(reply.root.has_xattrs != 0);
   World::get().scope().start(push_from_time_to_time(made));
   co_return Ref<FileSystem>(std::move(made));
 }

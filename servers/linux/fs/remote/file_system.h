@@ -68,5 +68,6 @@ class RemoteFileSystem final : public FileSystem {
 // What the server wants to know with every change.
 file_system::Time to_wire(const Timespec& time);
 file_system::Caller caller_for(u32 uid, u32 gid, bool privileged = true);
+Attachments with_text(std::string_view text);
 
 }  // namespace hati::linux

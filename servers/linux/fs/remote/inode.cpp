@@ -3,19 +3,13 @@
 #include "servers/linux/fs/remote/inode.h"
 
 #include "servers/linux/fs/remote/file.h"
+#include "servers/linux/vfs/acl.h"
 
 namespace hati::linux {
 
 namespace {
 
 Timespec from_wire(const file_system::Time& time) { return {time.seconds, static_cast<i64>(time.nanoseconds)}; }
-
-Attachments with_text(std::string_view text) {
-  Attachments in;
-  const auto bytes = std::as_bytes(std::span(text));
-  in.payload.assign(bytes.begin(), bytes.end());
-  return in;
-}
 
 RemoteInode& remote_of(const Ref<Inode>& inode) { return static_cast<RemoteInode&>(*inode); }
 
@@ -132,6 +126,7 @@ Task<SysResult<>> RemoteInode::set_attributes(AttributeChange change) {
   if ((change.bits & linux::AttributeChange::kSize) != 0) CO_TRY(co_await resize(change.size));
   const u32 others = change.bits & ~u32{linux::AttributeChange::kSize};
   if (others == 0) co_return SysResult<>{};
+  const Mutex::Guard guard_changing = co_await changing_.lock();
   CO_TRY(co_await push());
   SetAttributesRequest request{.node = node_,
                                .bits = others,
@@ -144,6 +139,7 @@ Task<SysResult<>> RemoteInode::set_attributes(AttributeChange change) {
   static_assert(static_cast<u32>(file_system::kMode) == linux::AttributeChange::kMode &&
                 static_cast<u32>(file_system::kModify) == linux::AttributeChange::kModify);
   learn(CO_TRY(co_await remote().ask(request)).attributes);
+  if ((others & linux::AttributeChange::kMode) != 0) CO_TRY(co_await change_list_mode());
   co_return SysResult<>{};
 }
 
@@ -155,20 +151,27 @@ Task<SysResult<>> RemoteInode::refresh() {
 Task<SysResult<Ref<Inode>>> RemoteInode::lookup(std::string name) {
   Attachments in = with_text(name);
   const auto reply = CO_TRY(co_await remote().ask(file_system::LookupRequest{.directory = node_}, &in));
-  co_return Ref<Inode>(remote().intern(reply.attributes));
+  const Ref<RemoteInode> found = remote().intern(reply.attributes);
+  co_await found->learn_lists(reply.attributes.has_xattrs != 0);
+  co_return Ref<Inode>(found);
 }
 
 Task<SysResult<Ref<Inode>>> RemoteInode::make(std::string name, std::string target, NewNode node) {
   std::string text = std::move(name);
   if ((node.mode & kTypeMask) == kSymbolicLink) text += '\0' + target;
-  Attachments in = with_text(text);
-  const auto reply = CO_TRY(co_await remote().ask(
-      file_system::CreateRequest{
-          .directory = node_, .mode = node.mode, .device = node.device_number, .caller = caller_for(node.uid, node.gid)},
-      &in));
-  Ref<Inode> made(remote().intern(reply.attributes));
+  InheritedAcl inherited = inherit_acl(acl(kAclDefault).value_or(std::string()), node.mode);
+  Attachments in = with_text(text + inherited.access + inherited.inheritable);
+  const file_system::CreateRequest request{.directory = node_,
+                                           .mode = inherited.mode,
+                                           .device = node.device_number,
+                                           .access_list_bytes = static_cast<u32>(inherited.access.size()),
+                                           .default_list_bytes = static_cast<u32>(inherited.inheritable.size()),
+                                           .caller = caller_for(node.uid, node.gid)};
+  const auto reply = CO_TRY(co_await remote().ask(request, &in));
+  const Ref<RemoteInode> made = remote().intern(reply.attributes);
+  made->keep_lists({.access = std::move(inherited.access), .inheritable = std::move(inherited.inheritable)});
   CO_TRY(co_await refresh());
-  co_return made;
+  co_return Ref<Inode>(made);
 }
 
 Task<SysResult<Ref<Inode>>> RemoteInode::create(std::string name, NewNode node) { return make(std::move(name), {}, node); }

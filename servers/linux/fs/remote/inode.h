@@ -39,6 +39,14 @@ class RemoteInode final : public Inode {
   SysResult<Ref<File>> open_now(Thread* thread, u32 flags) override;
   Task<SysResult<Ref<File>>> open(Thread* thread, u32 flags) override;
 
+  // attributes.cpp
+  Task<SysResult<std::string>> get_xattr(std::string name) override;
+  Task<SysResult<>> set_xattr(std::string name, std::string value, u32 flags) override;
+  Task<SysResult<>> remove_xattr(std::string name) override;
+  Task<SysResult<std::vector<std::string>>> list_xattr() override;
+  SysResult<std::string> acl(const std::string& name) const override;
+  Task<SysResult<>> set_acl(std::string name, std::string value, bool keep_set_group_id) override;
+
   // Contents of regular files (content.cpp), after they were opened.
   u64 size() const { return size_.load(std::memory_order_acquire); }
   SysResult<usize> read(IoContext& context, IoBuffer& to, u64 offset);
@@ -59,6 +67,17 @@ class RemoteInode final : public Inode {
     bool size = false, modify = false, access = false, mode = false;
     bool any() const { return size || modify || access || mode; }
   };
+  // POSIX lists as in getxattr(2); empty: there is none.
+  struct Lists {
+    std::string access, inheritable;
+    std::string& of(const std::string& name);
+  };
+  // Asks for the lists before anybody's permissions are checked by them; nothing is asked where there can be none.
+  Task<> learn_lists(bool has_xattrs);
+  Task<SysResult<>> learn_lists_locked();
+  void keep_lists(Lists lists);
+  Task<SysResult<std::string>> get_list(std::string name);
+  Task<SysResult<>> change_list_mode();
   Task<SysResult<Ref<Inode>>> make(std::string name, std::string target, NewNode node);
   Task<SysResult<>> refresh();
   Task<SysResult<>> open_content();
@@ -77,7 +96,9 @@ class RemoteInode final : public Inode {
   bool listed_ HATI_GUARDED_BY(lock_) = false;  // among the file system's changed ones
   u64 references_ HATI_GUARDED_BY(lock_) = 0;   // that the server counts for this client
   std::string target_ HATI_GUARDED_BY(lock_);   // of a symbolic link, once read
+  std::optional<Lists> lists_ HATI_GUARDED_BY(lock_);
 
+  Mutex changing_;  // of the lists, and of the mode with them: one change after the other
   Mutex resizing_;  // of the Memory and the blocks set aside: one request after the other
   SpinLock content_lock_;
   OwnedHandle memory_;  // set once
