@@ -145,13 +145,18 @@ struct ForgetRequest {
   Time now;
 };
 
+struct CreateReply {
+  u32 error;
+  u32 reserved = 0;
+  Attributes attributes, directory;  // of the new node; of the directory afterwards
+};
 // Any type; mode has the type's bits. Payload: the name; for symbolic links a zero byte and the target follow. An empty name makes a file
 // without one (O_TMPFILE), which LinkRequest may give one. The payload ends with the POSIX lists that the node has from the beginning, as in
 // getxattr(2): first the access list, then the default list. EEXIST, ENOENT (the directory was deleted), ENOSPC, EMLINK, ENAMETOOLONG. Adds a
 // reference.
 struct CreateRequest {
   static constexpr u32 kId = 14;
-  using Reply = NodeReply;
+  using Reply = CreateReply;
   NodeNumber directory;
   u32 mode;
   u64 device;
@@ -168,10 +173,15 @@ struct LinkRequest {
   Caller caller;
 };
 
+struct RemoveReply {
+  u32 error;
+  u32 exists;  // the node still does: somebody holds it, or it has other names
+  Attributes directory, removed;  // afterwards; `removed` if it exists
+};
 // Payload: the name. With `is_directory` as rmdir(2): ENOTEMPTY, ENOTDIR; otherwise as unlink(2): EISDIR.
 struct RemoveRequest {
   static constexpr u32 kId = 16;
-  using Reply = StatusReply;
+  using Reply = RemoveReply;
   NodeNumber directory;
   u32 is_directory;
   Caller caller;

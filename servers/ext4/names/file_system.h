@@ -69,8 +69,9 @@ class FileSystem {
   Async<Attributes> create(u32 directory, std::string name, NewNode wanted, Caller caller);
   Async<Attributes> create_unnamed(u32 directory, NewNode wanted, Caller caller);  // O_TMPFILE; link() can name it
   Async<Attributes> link(u32 node, u32 directory, std::string name, Caller caller);
-  Async<void> unlink(u32 directory, std::string name, Caller caller);
-  Async<void> remove_directory(u32 directory, std::string name, Caller caller);
+  // The number of what lost its name.
+  Async<u32> unlink(u32 directory, std::string name, Caller caller);
+  Async<u32> remove_directory(u32 directory, std::string name, Caller caller);
   Async<void> rename(u32 from, std::string from_name, u32 to, std::string to_name, u32 flags, Caller caller);
   Async<Attributes> set_attributes(u32 node, AttributeChange change, Caller caller);
 

@@ -208,21 +208,23 @@ Async<u32> FileSystem::unlink_once(u32 directory, std::string name, bool is_dire
   co_return inode.number;
 }
 
-Async<void> FileSystem::unlink(u32 directory, std::string name, Caller caller) {
+Async<u32> FileSystem::unlink(u32 directory, std::string name, Caller caller) {
   CO_TRY(check_name(name));
   if (name == "." || name == "..") co_return failed(Errno::kIsDirectory);
   CO_TRY(co_await held(directory));
   const u32 number = CO_TRY(co_await unlink_once(directory, name, false, caller));
-  co_return co_await release_if_unused(number, caller.now);
+  CO_TRY(co_await release_if_unused(number, caller.now));
+  co_return number;
 }
 
-Async<void> FileSystem::remove_directory(u32 directory, std::string name, Caller caller) {
+Async<u32> FileSystem::remove_directory(u32 directory, std::string name, Caller caller) {
   CO_TRY(check_name(name));
   if (name == ".") co_return failed(Errno::kInvalid);
   if (name == "..") co_return failed(Errno::kNotEmpty);
   CO_TRY(co_await held(directory));
   const u32 number = CO_TRY(co_await unlink_once(directory, name, true, caller));
-  co_return co_await release_if_unused(number, caller.now);
+  CO_TRY(co_await release_if_unused(number, caller.now));
+  co_return number;
 }
 
 }  // namespace hati::ext4

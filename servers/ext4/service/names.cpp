@@ -80,8 +80,8 @@ Task<Result<StatusReply>> Session::on(ForgetRequest request, CallContext&) {
   co_return status_reply(forgotten);
 }
 
-Task<Result<NodeReply>> Session::on(CreateRequest request, CallContext& context) {
-  if (!mount_) co_return no_mount_node();
+Task<Result<CreateReply>> Session::on(CreateRequest request, CallContext& context) {
+  if (!mount_) co_return CreateReply{.error = to_wire(Errno::kNoDevice), .attributes = {}, .directory = {}};
   std::string text = text_of(context);
   if (u64{request.access_list_bytes} + request.default_list_bytes > text.size()) co_return fail(Error::kBadData);
   const auto take_end = [&](u32 bytes) {
@@ -95,8 +95,12 @@ Task<Result<NodeReply>> Session::on(CreateRequest request, CallContext& context)
   auto [name, target] = split_text(text);
   wanted.target = std::move(target);
   const Caller caller = from_wire(request.caller);
-  if (name.empty()) co_return node_reply(co_await mount_->fs->create_unnamed(request.directory, wanted, caller));
-  co_return node_reply(co_await mount_->fs->create(request.directory, std::move(name), wanted, caller));
+  const auto made = name.empty() ? co_await mount_->fs->create_unnamed(request.directory, wanted, caller)
+                                 : co_await mount_->fs->create(request.directory, std::move(name), wanted, caller);
+  const NodeReply node = node_reply(made);
+  if (node.error != 0) co_return CreateReply{.error = node.error, .attributes = {}, .directory = {}};
+  const NodeReply directory = node_reply(co_await mount_->fs->attributes(request.directory));
+  co_return CreateReply{.error = directory.error, .attributes = node.attributes, .directory = directory.attributes};
 }
 
 Task<Result<NodeReply>> Session::on(LinkRequest request, CallContext& context) {
@@ -104,11 +108,24 @@ Task<Result<NodeReply>> Session::on(LinkRequest request, CallContext& context) {
   co_return node_reply(co_await mount_->fs->link(request.node, request.directory, text_of(context), from_wire(request.caller)));
 }
 
-Task<Result<StatusReply>> Session::on(RemoveRequest request, CallContext& context) {
-  if (!mount_) co_return no_mount();
+Task<Result<RemoveReply>> Session::on(RemoveRequest request, CallContext& context) {
+  RemoveReply reply{.error = to_wire(Errno::kNoDevice), .exists = 0, .directory = {}, .removed = {}};
+  if (!mount_) co_return reply;
   const Caller caller = from_wire(request.caller);
-  if (request.is_directory != 0) co_return status_reply(co_await mount_->fs->remove_directory(request.directory, text_of(context), caller));
-  co_return status_reply(co_await mount_->fs->unlink(request.directory, text_of(context), caller));
+  const auto number = request.is_directory != 0 ? co_await mount_->fs->remove_directory(request.directory, text_of(context), caller)
+                                                : co_await mount_->fs->unlink(request.directory, text_of(context), caller);
+  if (!number) {
+    reply.error = to_wire(number.error());
+    co_return reply;
+  }
+  const NodeReply directory = node_reply(co_await mount_->fs->attributes(request.directory));
+  reply.error = directory.error;
+  reply.directory = directory.attributes;
+  if (const NodeReply removed = node_reply(co_await mount_->fs->attributes(*number)); removed.error == 0) {
+    reply.exists = 1;
+    reply.removed = removed.attributes;
+  }
+  co_return reply;
 }
 
 Task<Result<StatusReply>> Session::on(RenameRequest request, CallContext& context) {

@@ -35,9 +35,9 @@ class Session {
   Task<Result<file_system::NodeReply>> on(file_system::GetAttributesRequest request, CallContext& context);
   Task<Result<file_system::NodeReply>> on(file_system::SetAttributesRequest request, CallContext& context);
   Task<Result<file_system::StatusReply>> on(file_system::ForgetRequest request, CallContext& context);
-  Task<Result<file_system::NodeReply>> on(file_system::CreateRequest request, CallContext& context);
+  Task<Result<file_system::CreateReply>> on(file_system::CreateRequest request, CallContext& context);
   Task<Result<file_system::NodeReply>> on(file_system::LinkRequest request, CallContext& context);
-  Task<Result<file_system::StatusReply>> on(file_system::RemoveRequest request, CallContext& context);
+  Task<Result<file_system::RemoveReply>> on(file_system::RemoveRequest request, CallContext& context);
   Task<Result<file_system::StatusReply>> on(file_system::RenameRequest request, CallContext& context);
   Task<Result<file_system::ReadDirectoryReply>> on(file_system::ReadDirectoryRequest request, CallContext& context);
   Task<Result<file_system::StatusReply>> on(file_system::ReadLinkRequest request, CallContext& context);

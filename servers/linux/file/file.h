@@ -142,6 +142,7 @@ class File : public RefCounted<File> {
   virtual Task<SysResult<i64>> ioctl(Thread& thread, u32 request, u64 argument);
   // Entries from position() on, which advances with each that was taken; the VFS holds the directory still. kNEEDASYNC: fetch() kEntries.
   virtual SysResult<> iterate(DirectoryEmitter& emitter) { return fail(Errno::kNOTDIR); }
+  // kNEEDASYNC: fetch() of no bytes.
   virtual SysResult<MappableMemory> mappable(bool shared, bool write) { return fail(Errno::kNODEV); }
   virtual Task<SysResult<>> sync(bool data_only);
   // kNEEDASYNC: by the inode's set_attributes().

@@ -6,7 +6,8 @@
 
 namespace hati::linux {
 
-SysResult<i64> sys_mmap(Thread& thread, u64 address, u64 bytes, u64 protection, u64 flags, Fd fd, u64 offset);
+SysResult<i64> sys_mmap_now(Thread& thread, u64 address, u64 bytes, u64 protection, u64 flags, Fd fd, u64 offset);
+Task<SysResult<i64>> sys_mmap(Thread& thread, u64 address, u64 bytes, u64 protection, u64 flags, Fd fd, u64 offset);
 SysResult<i64> sys_munmap(Thread& thread, u64 address, u64 bytes);
 SysResult<i64> sys_mprotect(Thread& thread, u64 address, u64 bytes, u64 protection);
 SysResult<i64> sys_mremap(Thread& thread, u64 address, u64 old_bytes, u64 new_bytes, u64 flags, u64 new_address);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // mmap(2), munmap(2), mprotect(2), mremap(2), brk(2): the checks are Linux's, the work is the kernel's.
 #include "abi/linux/memory.h"
+#include "servers/linux/core/trace.h"
 #include "servers/linux/file/fd_table.h"
 #include "servers/linux/memory/calls.h"
 #include "servers/linux/memory/map.h"
-#include "servers/linux/core/trace.h"
 #include "servers/linux/process/process.h"
 
 namespace hati::linux {
@@ -103,7 +103,8 @@ SysResult<MapRequest> map_request(Thread& thread, u64 address, u64 bytes, u64 pr
     request.grow_limit = page_floor(std::min(thread.process().limit(kLimitStack), u64{1} << 40));
   }
   if ((flags & kMap32Bit) != 0) request.flags |= MapFlags::kBelow4G;
-  if ((flags & (kMapPopulate | kMapLocked)) != 0 || thread.mm().lock_future.load(std::memory_order_relaxed)) request.flags |= MapFlags::kPopulate;
+  if ((flags & (kMapPopulate | kMapLocked)) != 0 || thread.mm().lock_future.load(std::memory_order_relaxed))
+    request.flags |= MapFlags::kPopulate;
   request.address = address;
   return request;
 }
@@ -138,7 +139,7 @@ SysResult<bool> is_shared(u64 flags) {
 
 }  // namespace
 
-SysResult<i64> sys_mmap(Thread& thread, u64 address, u64 bytes, u64 protection, u64 flags, Fd fd, u64 offset) {
+SysResult<i64> sys_mmap_now(Thread& thread, u64 address, u64 bytes, u64 protection, u64 flags, Fd fd, u64 offset) {
   if (!page_aligned(offset)) return fail(Errno::kINVAL);
   const bool anonymous = (flags & kMapAnonymous) != 0;
   Ref<File> file;
@@ -162,6 +163,13 @@ SysResult<i64> sys_mmap(Thread& thread, u64 address, u64 bytes, u64 protection, 
   }
   if (shared) return static_cast<i64>(TRY(map_shared_anonymous(mm, request)));
   return static_cast<i64>(TRY(map_anonymous(mm, request)));
+}
+
+// The content has to be asked for first.
+Task<SysResult<i64>> sys_mmap(Thread& thread, u64 address, u64 bytes, u64 protection, u64 flags, Fd fd, u64 offset) {
+  const Ref<File> file = CO_TRY(thread.files().get(fd));
+  CO_TRY(co_await file->fetch({}));
+  co_return sys_mmap_now(thread, address, bytes, protection, flags, fd, offset);
 }
 
 SysResult<i64> sys_munmap(Thread& thread, u64 address, u64 bytes) {
@@ -212,11 +220,17 @@ SysResult<i64> sys_mremap(Thread& thread, u64 address, u64 old_bytes, u64 new_by
   if (old_bytes > info->address + info->bytes - address) return fail(Errno::kFAULT);
   if (new_bytes > old_bytes && !has(info->flags, MapFlags::kShared) && has(info->protection, Protection::kWrite))
     TRY(check_data_limit(thread, new_bytes - old_bytes));
-  const MoveRequest request{.address = address, .old_bytes = old_bytes, .new_bytes = new_bytes, .new_address = fixed ? new_address : 0,
-                            .flags = fixed ? MapFlags::kFixed : MapFlags::kNone, .may_move = (flags & kRemapMayMove) != 0 ? 1u : 0u,
-                            .keep_old = keep_old ? 1u : 0u, .reserved = 0};
+  const MoveRequest request{.address = address,
+                            .old_bytes = old_bytes,
+                            .new_bytes = new_bytes,
+                            .new_address = fixed ? new_address : 0,
+                            .flags = fixed ? MapFlags::kFixed : MapFlags::kNone,
+                            .may_move = (flags & kRemapMayMove) != 0 ? 1u : 0u,
+                            .keep_old = keep_old ? 1u : 0u,
+                            .reserved = 0};
   const auto moved = thread.mm().space().move(request);
-  if (!moved) return fail(moved.error() == Error::kBadAddress || moved.error() == Error::kNotFound ? Errno::kFAULT : map_error(moved.error()));
+  if (!moved)
+    return fail(moved.error() == Error::kBadAddress || moved.error() == Error::kNotFound ? Errno::kFAULT : map_error(moved.error()));
   thread.mm().forget_unmapped_files();
   return static_cast<i64>(*moved);
 }

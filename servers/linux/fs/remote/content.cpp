@@ -41,6 +41,7 @@ SysResult<usize> RemoteInode::read(IoContext& context, IoBuffer& to, u64 offset)
   const u64 end = size();
   if (offset >= end || to.left() == 0) return 0;
   const usize bytes = std::min<u64>(to.left(), end - offset);
+  if (memory() == kNoHandle) return want(context, {.what = Missing::What::kPages, .offset = offset, .bytes = bytes});
   const IoBuffer::Mark start = to.mark();
   const SysResult<usize> done = to.copy_from_memory(memory(), offset, bytes);
   if (!done && done.error() != Errno::kNEEDASYNC) return done;
@@ -85,6 +86,8 @@ SysResult<usize> RemoteInode::write(IoContext& context, IoBuffer& from, u64& off
 }
 
 Task<SysResult<>> RemoteInode::fetch(Missing missing) {
+  if (memory() == kNoHandle) CO_TRY(co_await open_content());
+  if (missing.bytes == 0) co_return SysResult<>{};
   if (missing.what == Missing::What::kRoom) {
     const Mutex::Guard guard_resizing = co_await resizing_.lock();
     const u64 end = missing.offset + missing.bytes;
@@ -132,6 +135,7 @@ Task<SysResult<>> RemoteInode::resize(u64 bytes) {
 
 Task<SysResult<>> RemoteInode::allocate(u32 mode, u64 offset, u64 bytes) {
   constexpr u32 kKeepSize = 1;
+  if (memory() == kNoHandle) CO_TRY(co_await open_content());
   const Mutex::Guard guard_resizing = co_await resizing_.lock();
   CO_TRY(co_await push());
   CO_TRY(co_await remote().ask(

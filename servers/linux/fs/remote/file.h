@@ -16,7 +16,10 @@ class RemoteFile final : public SeekableFile {
   SysResult<usize> write_at(IoContext& context, IoBuffer& from, u64 offset) override;
   SysResult<usize> append(IoContext& context, IoBuffer& from, u64& position) override;
   Task<SysResult<>> fetch(Missing missing) override { return node_->fetch(missing); }
-  SysResult<MappableMemory> mappable(bool shared, bool write) override { return MappableMemory{.memory = node_->memory()}; }
+  SysResult<MappableMemory> mappable(bool shared, bool write) override {
+    if (node_->memory() == kNoHandle) return fail(Errno::kNEEDASYNC);
+    return MappableMemory{.memory = node_->memory()};
+  }
   Task<SysResult<>> sync(bool data_only) override { return node_->sync(data_only); }
   void advise(MemoryAdvice advice, u64 offset, u64 bytes) override { node_->advise(advice, offset, bytes); }
   SysResult<> truncate(Thread& thread, u64 size) override { return fail(Errno::kNEEDASYNC); }

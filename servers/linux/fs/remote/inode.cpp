@@ -170,7 +170,7 @@ Task<SysResult<Ref<Inode>>> RemoteInode::make(std::string name, std::string targ
   const auto reply = CO_TRY(co_await remote().ask(request, &in));
   const Ref<RemoteInode> made = remote().intern(reply.attributes);
   made->keep_lists({.access = std::move(inherited.access), .inheritable = std::move(inherited.inheritable)});
-  CO_TRY(co_await refresh());
+  learn(reply.directory);
   co_return Ref<Inode>(made);
 }
 
@@ -189,18 +189,19 @@ Task<SysResult<>> RemoteInode::link(std::string name, Ref<Inode> target) {
   co_return co_await refresh();
 }
 
-Task<SysResult<>> RemoteInode::unlink(std::string name, Ref<Inode> target) {
+Task<SysResult<>> RemoteInode::remove(std::string name, bool is_directory, Ref<Inode> target) {
   Attachments in = with_text(name);
-  CO_TRY(co_await remote().ask(file_system::RemoveRequest{.directory = node_, .is_directory = 0, .caller = caller_for(0, 0)}, &in));
-  CO_TRY(co_await remote_of(target).refresh());
-  co_return co_await refresh();
+  const file_system::RemoveRequest request{.directory = node_, .is_directory = is_directory ? 1u : 0u, .caller = caller_for(0, 0)};
+  const auto reply = CO_TRY(co_await remote().ask(request, &in));
+  RemoteInode& removed = remote_of(target);
+  if (reply.exists != 0 && reply.removed.node == removed.node()) removed.learn(reply.removed);
+  learn(reply.directory);
+  co_return SysResult<>{};
 }
 
+Task<SysResult<>> RemoteInode::unlink(std::string name, Ref<Inode> target) { return remove(std::move(name), false, std::move(target)); }
 Task<SysResult<>> RemoteInode::remove_directory(std::string name, Ref<Inode> target) {
-  Attachments in = with_text(name);
-  CO_TRY(co_await remote().ask(file_system::RemoveRequest{.directory = node_, .is_directory = 1, .caller = caller_for(0, 0)}, &in));
-  CO_TRY(co_await remote_of(target).refresh());
-  co_return co_await refresh();
+  return remove(std::move(name), true, std::move(target));
 }
 
 Task<SysResult<>> RemoteInode::rename(std::string name, Ref<Inode> target, Ref<Inode> new_parent, std::string new_name, Ref<Inode> replaced,
@@ -236,13 +237,7 @@ Task<SysResult<std::string>> RemoteInode::read_link(Thread* thread) {
 SysResult<Ref<File>> RemoteInode::open_now(Thread*, u32 flags) {
   if (is(kDirectory)) return RemoteDirectory::make(*this, flags);
   if (!is(kRegular)) return fail(Errno::kNXIO);
-  if (memory() == kNoHandle) return fail(Errno::kNEEDASYNC);
   return RemoteFile::make(*this, flags);
-}
-
-Task<SysResult<Ref<File>>> RemoteInode::open(Thread* thread, u32 flags) {
-  if (is(kRegular) && memory() == kNoHandle) CO_TRY(co_await open_content());
-  co_return open_now(thread, flags);
 }
 
 }  // namespace hati::linux

@@ -37,7 +37,6 @@ class RemoteInode final : public Inode {
   SysResult<std::string> read_link_now(Thread* thread) override;
   Task<SysResult<std::string>> read_link(Thread* thread) override;
   SysResult<Ref<File>> open_now(Thread* thread, u32 flags) override;
-  Task<SysResult<Ref<File>>> open(Thread* thread, u32 flags) override;
 
   // attributes.cpp
   Task<SysResult<std::string>> get_xattr(std::string name) override;
@@ -47,7 +46,7 @@ class RemoteInode final : public Inode {
   SysResult<std::string> acl(const std::string& name) const override;
   Task<SysResult<>> set_acl(std::string name, std::string value, bool keep_set_group_id) override;
 
-  // Contents of regular files (content.cpp), after they were opened.
+  // Contents of regular files (content.cpp). fetch() opens them, with the first access: many files are only created, or only looked at.
   u64 size() const { return size_.load(std::memory_order_acquire); }
   SysResult<usize> read(IoContext& context, IoBuffer& to, u64 offset);
   SysResult<usize> write(IoContext& context, IoBuffer& from, u64& offset, bool at_end);
@@ -79,6 +78,7 @@ class RemoteInode final : public Inode {
   Task<SysResult<std::string>> get_list(std::string name);
   Task<SysResult<>> change_list_mode();
   Task<SysResult<Ref<Inode>>> make(std::string name, std::string target, NewNode node);
+  Task<SysResult<>> remove(std::string name, bool is_directory, Ref<Inode> target);
   Task<SysResult<>> refresh();
   Task<SysResult<>> open_content();
   Task<SysResult<>> resize(u64 bytes);
