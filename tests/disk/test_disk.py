@@ -86,6 +86,9 @@ ATTRIBUTES = """
 mkdir /etc/lists && /run-all --helper xattr set /etc/lists user.three third
 """
 
+# Core files on the disk.
+CORES = "/run-all --here core"
+
 # Confirms each file after fsync(2); a name that was confirmed must be there, whole, after any cut.
 WRITER = """
 i=0
@@ -198,6 +201,12 @@ class DiskTest(unittest.TestCase):
                 self.assertIn("second", self.debugfs("ea_get /etc/before user.two"))
                 self.assertIn("third", self.debugfs("ea_get /etc/lists user.three"))
                 self.check_image()
+
+    def test_core_dumps(self):
+        self.make("128M", test=CORES, programs={"run-all": BUILD / "tests" / "guest" / "run-all"})
+        output = self.run_script("test")
+        self.assertRegex(output, r"(?m)^tests: [1-9]\d+ passed, 0 failed, 0 skipped$", output)
+        self.check_image()
 
     def test_full_disk(self):
         self.make("16M", test=FULL)

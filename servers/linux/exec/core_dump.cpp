@@ -46,21 +46,21 @@ struct CoreWriter {
   u64 limit;
   u64 end = 0;  // of what was written
 
-  SysResult<> write(std::span<u8> bytes, u64 offset) {
-    if (offset >= limit) return fail(Errno::kFBIG);
+  Task<SysResult<>> write(std::span<u8> bytes, u64 offset) {
+    if (offset >= limit) co_return fail(Errno::kFBIG);
     const bool cut = bytes.size() > limit - offset;
     if (cut) bytes = bytes.first(limit - offset);
-    IoContext context{.thread = &thread};
     while (!bytes.empty()) {
       IoBuffer buffer(bytes);
-      const usize done = TRY(file.write_at(context, buffer, offset));
-      if (done == 0) return fail(Errno::kIO);
+      const usize done = CO_TRY(co_await write_file_at(&thread, file, buffer, offset));
+      if (done == 0) co_return fail(Errno::kIO);
       bytes = bytes.subspan(done);
       offset += done;
       end = std::max(end, offset);
     }
-    return cut ? fail(Errno::kFBIG) : SysResult<>{};
+    co_return cut ? fail(Errno::kFBIG) : SysResult<>{};
   }
+  Task<SysResult<>> write_segment(CoreSegment segment);
 };
 
 bool all_zero(std::span<const u8> bytes) {
@@ -68,30 +68,30 @@ bool all_zero(std::span<const u8> bytes) {
 }
 
 // Pages of zeroes stay holes of the file.
-SysResult<> write_segment(CoreWriter& out, const CoreSegment& segment) {
+Task<SysResult<>> CoreWriter::write_segment(CoreSegment segment) {
   std::vector<u8> buffer(std::min<u64>(segment.bytes, kChunk));
   for (u64 done = 0; done < segment.bytes;) {
-    if (out.thread.kill_pending()) return fail(Errno::kINTR);
+    if (thread.kill_pending()) co_return fail(Errno::kINTR);
     const u64 part = std::min<u64>(segment.bytes - done, buffer.size());
-    const usize got = debug_read(out.thread.memory(), segment.address + done, buffer.data(), part).value_or(0);
+    const usize got = debug_read(thread.memory(), segment.address + done, buffer.data(), part).value_or(0);
     for (usize at = 0; at < got; at += kPageSize) {
       const std::span<u8> page = std::span(buffer).subspan(at, std::min<usize>(kPageSize, got - at));
-      if (!all_zero(page)) TRY(out.write(page, segment.offset + done + at));
+      if (!all_zero(page)) CO_TRY(co_await write(page, segment.offset + done + at));
     }
     done += got < part ? (got & ~(kPageSize - 1)) + kPageSize : part;  // an unreadable page is left out
   }
-  return {};
+  co_return SysResult<>{};
 }
 
-SysResult<> write_core(Thread& thread, const SignalInfo& signal, File& file, u64 limit) {
-  CoreImage image = TRY(build_core(thread, signal));
-  CoreWriter out{.thread = thread, .file = file, .limit = limit};
-  TRY(out.write(image.head, 0));
-  for (const CoreSegment& segment : image.segments) TRY(write_segment(out, segment));
+Task<SysResult<>> write_core(Thread& thread, SignalInfo signal, Ref<File> file, u64 limit) {
+  CoreImage image = CO_TRY(build_core(thread, signal));
+  CoreWriter out{.thread = thread, .file = *file, .limit = limit};
+  CO_TRY(co_await out.write(image.head, 0));
+  for (const CoreSegment& segment : image.segments) CO_TRY(co_await out.write_segment(segment));
   const u64 end = image.segments.empty() ? image.head.size() : image.segments.back().offset + image.segments.back().bytes;
   u8 zero = 0;
-  if (out.end < end) TRY(out.write(std::span(&zero, 1), end - 1));
-  return {};
+  if (out.end < end) CO_TRY(co_await out.write(std::span(&zero, 1), end - 1));
+  co_return SysResult<>{};
 }
 
 Task<SysResult<>> dump(Thread& thread, SignalInfo signal) {
@@ -108,7 +108,7 @@ Task<SysResult<>> dump(Thread& thread, SignalInfo signal) {
   constexpr u32 kFlags = kOpenCreate | kOpenExclusive | kOpenReadWrite | kOpenNoFollow | kOpenLargeFile;
   const Ref<File> file = CO_TRY(co_await open_file(thread, kAtFdCwd, std::move(name), kFlags, 0600));
   CO_TRY(check_target(thread, *file));
-  co_return write_core(thread, signal, *file, limit);
+  co_return co_await write_core(thread, signal, file, limit);
 }
 
 // Whether no other thread is left that has neither come here nor gone beyond.
