@@ -231,8 +231,9 @@ struct MemoryInfo {
   // Paged memory. `write_errors` counts failed kMemoryCleaned, `write_error` is the last one's Error.
   u64 dirty_bytes, cleaning_bytes;
   u32 write_error, write_errors;
+  u64 mapped_writes;  // how often a shared mapping got write access to a page, which it loses whenever the page is cleaned
 };
-static_assert(sizeof(MemoryInfo) == 48);
+static_assert(sizeof(MemoryInfo) == 56);
 
 struct PagedMemoryRequest {
   Handle pager;  // kManage

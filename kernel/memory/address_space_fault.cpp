@@ -159,7 +159,7 @@ FaultResult AddressSpace::resolve_memory(Mapping& mapping, u64 page, Table::Slot
     return fault_of(found.error());
   }
   // A hole gets its page now, though only read: the zero frame in its place would hide what others write to the object later. A shared page
-  // that may be written is entered as such at once, unless its pager wants to know which pages are.
+  // that may be written is entered as such at once, unless it has a pager, which wants to know which pages are.
   const auto enter = [&](Memory::PageView view) HATI_NO_THREAD_SAFETY_ANALYSIS {
     if (slot.entry == 0) ++shared_pages_;
     table(batch).set(slot, view.frame.value | entry_bits(mapping, mapping.shared() && view.writable) | (write ? kWritten : kSeen));

@@ -127,7 +127,8 @@ Result<Memory::PageView> PagedMemory::use_page(u64 index, PageUse use) {
   }
   if (use == PageUse::kWrite || use == PageUse::kMapWrite) set_dirty(index, *word);
   *word |= use == PageUse::kMapRead || use == PageUse::kMapWrite ? kReferenced | kMapped : kReferenced;
-  return PageView{frame_of(*word), (*word & kDirty) != 0};
+  if (use == PageUse::kMapWrite) ++mapped_writes_;
+  return PageView{frame_of(*word), use == PageUse::kMapWrite};
 }
 
 Result<Memory::PageView> PagedMemory::pager_page(u64 index) {
@@ -135,13 +136,13 @@ Result<Memory::PageView> PagedMemory::pager_page(u64 index) {
   return word == nullptr ? fail(Error::kNotResident) : Result<PageView>{PageView{frame_of(*word), false}};
 }
 
-// A neighbour of a page that was faulted in: mapped, but not counted as used.
+// A neighbour of a page that was faulted in: mapped for reading, but not counted as used.
 bool PagedMemory::enter_mapped(u64 index, PhysAddr& frame, bool& writable) {
   u64* word = pages_.slot(index);
   if (word == nullptr || (*word & (kBusy | kAhead)) != 0) return false;
   *word |= kMapped;
   frame = frame_of(*word);
-  writable = (*word & kDirty) != 0;
+  writable = false;
   return true;
 }
 
@@ -170,6 +171,7 @@ void PagedMemory::fill_info(MemoryInfo& info) const {
   info.cleaning_bytes = cleaning_ << kPageShift;
   info.write_error = write_error_;
   info.write_errors = write_errors_;
+  info.mapped_writes = mapped_writes_;
 }
 
 bool PagedMemory::any_busy(u64 first, u64 end) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A Memory object whose pages come from a pager: the page cache of a file. The tree's words carry a page's state beside its frame:
 //   busy      the pager fills it; nobody else sees it. Not delivered: the pager has not been asked yet.
-//   dirty     differs from what the pager has. Only then may a mapping have write access.
+//   dirty     differs from what the pager has. Only then may a mapping have write access, and it gets that by writing only.
 //   cleaning  the pager writes it. It may become dirty meanwhile.
 // Everything is guarded by Memory's pages_lock_. Taking rights away from mappings is a sweep: one at a time, in pieces; whoever finds one
 // under way carries it on before his own. See docs/decisions/0005-paged-memory.md.
@@ -28,7 +28,8 @@ class PageSource {
 
 struct PagerTag;
 struct PagerQueueTag;
-using PagerHook = boost::intrusive::list_base_hook<boost::intrusive::tag<PagerTag>, boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+using PagerHook =
+    boost::intrusive::list_base_hook<boost::intrusive::tag<PagerTag>, boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 using PagerQueueHook =
     boost::intrusive::list_base_hook<boost::intrusive::tag<PagerQueueTag>, boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
@@ -90,7 +91,8 @@ class PagedMemory final : public Memory, public CachedHook, public DirtyHook, pu
   void note_written(u64 first, std::span<const u32> numbers) HATI_EXCLUDES(pages_lock_);  // before they are unpinned
   // After pages_lock_ was let go: asks the pager for what use_page() found worth reading ahead.
   void after_use() {
-    if (ahead_ready_.load(std::memory_order_relaxed)) [[unlikely]] ask_pager();
+    if (ahead_ready_.load(std::memory_order_relaxed)) [[unlikely]]
+      ask_pager();
   }
 
   // --- For the page cache.
@@ -168,6 +170,7 @@ class PagedMemory final : public Memory, public CachedHook, public DirtyHook, pu
   u64 cleaning_ HATI_GUARDED_BY(pages_lock_) = 0;
   u64 request_cursor_ HATI_GUARDED_BY(pages_lock_) = 0;
   u32 write_error_ HATI_GUARDED_BY(pages_lock_) = 0, write_errors_ HATI_GUARDED_BY(pages_lock_) = 0;
+  u64 mapped_writes_ HATI_GUARDED_BY(pages_lock_) = 0;
 
   MemoryAdvice advice_ HATI_GUARDED_BY(pages_lock_) = MemoryAdvice::kNormal;
   u32 window_ HATI_GUARDED_BY(pages_lock_) = 0;       // pages of the last read-ahead

@@ -166,11 +166,30 @@ TEST_F(PagedTest, MappingsWriteOnlyToDirtyPages) {
   ASSERT_TRUE(take(*memory));
   ASSERT_TRUE(memory->cleaned(2 * kPageSize, kPageSize, 0));
   EXPECT_EQ(memory->info().dirty_bytes, 0u);
+  EXPECT_EQ(memory->info().mapped_writes, 1u);
   ASSERT_TRUE(child->write<u64>(0x10000 + 2 * kPageSize, 6));
+  EXPECT_EQ(memory->info().mapped_writes, 2u);
   EXPECT_EQ(memory->info().dirty_bytes, kPageSize);
   EXPECT_EQ(*space->read<u64>(0x10000 + 2 * kPageSize), 6u);
   ASSERT_TRUE(put(*memory, 2, 7));
   EXPECT_EQ(*child->read<u64>(0x10000 + 2 * kPageSize), 7u);
+}
+
+TEST_F(PagedTest, WritesThroughMappingsAreCounted) {
+  const auto memory = pager->make(16);
+  bring(*memory, 0, 16);
+  const auto space = TestSpace::make();
+  ASSERT_TRUE(space->map(anonymous(0x10000, 16 * kPageSize, MapFlags::kFixed | MapFlags::kShared), memory));
+  // Pages that are dirty already are mapped for reading, too, until somebody writes there.
+  ASSERT_TRUE(put(*memory, 2, 5));
+  ASSERT_TRUE(put(*memory, 3, 5));
+  EXPECT_EQ(*space->read<u64>(0x10000 + 2 * kPageSize), 5u);
+  EXPECT_EQ(memory->info().mapped_writes, 0u);
+  ASSERT_TRUE(space->write<u64>(0x10000 + 2 * kPageSize, 6));
+  ASSERT_TRUE(space->write<u64>(0x10000 + 2 * kPageSize, 7));
+  EXPECT_EQ(memory->info().mapped_writes, 1u);
+  ASSERT_TRUE(space->write<u64>(0x10000 + 3 * kPageSize, 6));
+  EXPECT_EQ(memory->info().mapped_writes, 2u);
 }
 
 TEST_F(PagedTest, PrivateMappingsCopy) {

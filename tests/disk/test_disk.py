@@ -86,8 +86,9 @@ ATTRIBUTES = """
 mkdir /etc/lists && /run-all --helper xattr set /etc/lists user.three third
 """
 
-# Core files on the disk.
+# Core files on the disk, and mappings of its files.
 CORES = "/run-all --here core"
+MAPPINGS = "/run-all --here memory/shared_mapping memory/file_mapping"
 
 # Confirms each file after fsync(2); a name that was confirmed must be there, whole, after any cut.
 WRITER = """
@@ -202,11 +203,17 @@ class DiskTest(unittest.TestCase):
                 self.assertIn("third", self.debugfs("ea_get /etc/lists user.three"))
                 self.check_image()
 
-    def test_core_dumps(self):
-        self.make("128M", test=CORES, programs={"run-all": BUILD / "tests" / "guest" / "run-all"})
+    def run_guest_tests(self, script: str) -> None:
+        self.make("128M", test=script, programs={"run-all": BUILD / "tests" / "guest" / "run-all"})
         output = self.run_script("test")
-        self.assertRegex(output, r"(?m)^tests: [1-9]\d+ passed, 0 failed, 0 skipped$", output)
+        self.assertRegex(output, r"(?m)^tests: [1-9]\d* passed, 0 failed, 0 skipped$", output)
         self.check_image()
+
+    def test_core_dumps(self):
+        self.run_guest_tests(CORES)
+
+    def test_mappings(self):
+        self.run_guest_tests(MAPPINGS)
 
     def test_full_disk(self):
         self.make("16M", test=FULL)

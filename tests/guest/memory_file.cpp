@@ -2,6 +2,8 @@
 // Mappings of files: private and shared, coherence with read and write, offsets, permissions.
 #include "test.h"
 
+#include <sys/statfs.h>
+
 #define FAMILY "memory"
 
 static char* map(int fd, size_t size, int protection, int flags, off_t offset = 0) {
@@ -172,4 +174,63 @@ TEST(system_calls_reach_mapped_files) {
   char* fresh = map_pages(2);
   CHECK_EQ(pread(fd, fresh + kPage - 1, 2, 0), 2);
   CHECK_EQ(fresh[kPage], 'a');
+}
+
+static bool later(const timespec& a, const timespec& b) { return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec; }
+
+TEST(shared_mapping_changes_the_times_of_a_file) {
+  struct statfs where;
+  must(statfs(".", &where));
+  if (where.f_type != 0xef53) test::skip("not on ext4");
+  const int fd = filled_file("f", 4);
+  must(fsync(fd));
+  struct stat before, after;
+  const auto look = [&] { must(fstat(fd, &after)); };
+  const auto wait_and_look = [&] {
+    must(fstat(fd, &before));
+    sleep_ms(before.st_mtim.tv_nsec == 0 ? 1100 : 20);
+  };
+  const auto changed = [&] { return later(after.st_mtim, before.st_mtim) && later(after.st_ctim, before.st_ctim); };
+  wait_and_look();
+  char* memory = map(fd, 4 * kPage, PROT_READ | PROT_WRITE, MAP_SHARED);
+  REQUIRE(memory != MAP_FAILED);
+  CHECK_EQ(memory[0] + memory[kPage], 'a' + 'b');
+  look();
+  CHECK(!later(after.st_mtim, before.st_mtim));
+  memory[0] = 'X';
+  look();
+  CHECK(changed());
+
+  // Clean again: the next write is another one.
+  must(msync(memory, 4 * kPage, MS_SYNC));
+  wait_and_look();
+  memory[1] = 'Y';
+  look();
+  CHECK(changed());
+
+  // A page that write(2) made dirty, read first.
+  must(pwrite(fd, "Z", 1, 2 * kPage));
+  wait_and_look();
+  CHECK_EQ(memory[2 * kPage], 'Z');
+  look();
+  CHECK(!changed());
+  memory[2 * kPage] = 'z';
+  look();
+  CHECK(changed());
+
+  // Times that are set stay, and a private mapping changes nothing.
+  const timespec times[2] = {{1000, 0}, {2000, 0}};
+  must(futimens(fd, times));
+  char* own = map(fd, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+  own[0] = '1';
+  look();
+  CHECK_EQ(after.st_mtim.tv_sec, 2000);
+
+  // Found out when nobody has it mapped or open any more.
+  memory[3 * kPage] = 'U';
+  munmap(memory, 4 * kPage);
+  munmap(own, kPage);
+  close(fd);
+  must(stat("f", &after));
+  CHECK(after.st_mtim.tv_sec > 2000);
 }

@@ -85,6 +85,36 @@ SysResult<usize> RemoteInode::write(IoContext& context, IoBuffer& from, u64& off
   return put;
 }
 
+void RemoteInode::add_writable_mapping() {
+  bool first = false;
+  {
+    SpinGuard guard(lock_);
+    if (writable_mappings_.fetch_add(1, std::memory_order_acq_rel) == 0) {
+      MemoryInfo info{};
+      if (call::memory_info(memory(), info)) mapped_writes_ = info.mapped_writes;
+    }
+    first = !std::exchange(listed_, true);
+  }
+  if (first) remote().note_changed(*this);
+}
+
+void RemoteInode::remove_writable_mapping() {
+  notice_mapped_writes();
+  SpinGuard guard(lock_);
+  writable_mappings_.fetch_sub(1, std::memory_order_acq_rel);
+}
+
+void RemoteInode::notice_mapped_writes() {
+  if (writable_mappings_.load(std::memory_order_acquire) == 0) return;
+  {
+    SpinGuard guard(lock_);
+    MemoryInfo info{};
+    if (!call::memory_info(memory(), info) || info.mapped_writes == mapped_writes_) return;
+    mapped_writes_ = info.mapped_writes;
+  }
+  changed_now(std::nullopt);
+}
+
 Task<SysResult<>> RemoteInode::fetch(Missing missing) {
   if (memory() == kNoHandle) CO_TRY(co_await open_content());
   if (missing.bytes == 0) co_return SysResult<>{};

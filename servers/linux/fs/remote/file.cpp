@@ -14,6 +14,16 @@ SysResult<usize> RemoteFile::read_at(IoContext& context, IoBuffer& to, u64 offse
   return done;
 }
 
+SysResult<MappableMemory> RemoteFile::mappable(bool shared, bool write) {
+  if (node_->memory() == kNoHandle) return fail(Errno::kNEEDASYNC);
+  if (shared && write && !mapped_writable_.exchange(true, std::memory_order_acq_rel)) node_->add_writable_mapping();
+  return MappableMemory{.memory = node_->memory()};
+}
+
+void RemoteFile::on_release() {
+  if (mapped_writable_.load(std::memory_order_acquire)) node_->remove_writable_mapping();
+}
+
 SysResult<usize> RemoteFile::write_at(IoContext& context, IoBuffer& from, u64 offset) {
   const bool at_end = (flags() & kOpenAppend) != 0 || (context.flags & kRwAppend) != 0;  // pwrite(2), "BUGS": O_APPEND wins
   if (at_end) return append(context, from, offset);

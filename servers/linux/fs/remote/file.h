@@ -12,14 +12,12 @@ class RemoteFile final : public SeekableFile {
   static Ref<File> make(RemoteInode& inode, u32 flags) { return Ref<File>::adopt(std::make_unique<RemoteFile>(inode, flags).release()); }
   RemoteFile(RemoteInode& inode, u32 flags) : SeekableFile(flags), node_(Ref<RemoteInode>(inode)) {}
 
+  void on_release() override;
   SysResult<usize> read_at(IoContext& context, IoBuffer& to, u64 offset) override;
   SysResult<usize> write_at(IoContext& context, IoBuffer& from, u64 offset) override;
   SysResult<usize> append(IoContext& context, IoBuffer& from, u64& position) override;
   Task<SysResult<>> fetch(Missing missing) override { return node_->fetch(missing); }
-  SysResult<MappableMemory> mappable(bool shared, bool write) override {
-    if (node_->memory() == kNoHandle) return fail(Errno::kNEEDASYNC);
-    return MappableMemory{.memory = node_->memory()};
-  }
+  SysResult<MappableMemory> mappable(bool shared, bool write) override;
   Task<SysResult<>> sync(bool data_only) override { return node_->sync(data_only); }
   void advise(MemoryAdvice advice, u64 offset, u64 bytes) override { node_->advise(advice, offset, bytes); }
   SysResult<> truncate(Thread& thread, u64 size) override { return fail(Errno::kNEEDASYNC); }
@@ -33,6 +31,7 @@ class RemoteFile final : public SeekableFile {
   SysResult<usize> write_limited(IoContext& context, IoBuffer& from, u64& offset, bool at_end);
 
   const Ref<RemoteInode> node_;
+  std::atomic<bool> mapped_writable_{false};  // some time; a mapping refers to its description
 };
 
 // Entries come in pieces; what was fetched is good until the directory is read from another place.

@@ -140,8 +140,16 @@ Task<SysResult<>> RemoteFileSystem::push_all() {
     changed.swap(changed_);
   }
   SysResult<> worst;
-  for (const Ref<RemoteInode>& inode : changed)
+  for (const Ref<RemoteInode>& inode : changed) {
+    // What is mapped for writing may change at any time: it stays on the list.
+    bool stays = false;
+    {
+      SpinGuard guard(inode->lock_);
+      stays = inode->listed_ = inode->writable_mappings_.load(std::memory_order_acquire) != 0;
+    }
+    if (stays) note_changed(*inode);
     if (const SysResult<> pushed = co_await inode->push(); !pushed) worst = pushed;
+  }
   co_return worst;
 }
 

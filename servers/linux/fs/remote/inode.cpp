@@ -42,6 +42,7 @@ void RemoteInode::learn(const file_system::Attributes& a) {
 }
 
 Attributes RemoteInode::attributes() const {
+  const_cast<RemoteInode*>(this)->notice_mapped_writes();  // what it was all the time comes to light
   SpinGuard guard(lock_);
   Attributes result = attributes_;
   result.mode = mode();
@@ -100,11 +101,11 @@ file_system::SetAttributesRequest RemoteInode::unsent_request() {
 }
 
 Task<SysResult<>> RemoteInode::push() {
+  notice_mapped_writes();
   file_system::SetAttributesRequest request{};
   Unsent sent;
   {
     SpinGuard guard(lock_);
-    listed_ = false;
     if (!unsent_.any()) co_return SysResult<>{};
     request = unsent_request();
     sent = std::exchange(unsent_, {});

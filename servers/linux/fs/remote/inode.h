@@ -55,6 +55,9 @@ class RemoteInode final : public Inode {
   Task<SysResult<>> sync(bool data_only);
   void advise(MemoryAdvice advice, u64 offset, u64 bytes);
   Handle memory() const { return memory_handle_.load(std::memory_order_acquire); }
+  // Descriptions through which programs have the content mapped for writing.
+  void add_writable_mapping();
+  void remove_writable_mapping();
 
   // Sends what the server does not know yet.
   Task<SysResult<>> push();
@@ -83,6 +86,8 @@ class RemoteInode final : public Inode {
   Task<SysResult<>> open_content();
   Task<SysResult<>> resize(u64 bytes);
   void learn(const file_system::Attributes& attributes);
+  // What was written through mappings since the last time counts as written now: the kernel counts, but tells nobody.
+  void notice_mapped_writes() HATI_EXCLUDES(lock_);
   // A write or truncation now; with `size`, that is the new one.
   void changed_now(std::optional<u64> size) HATI_EXCLUDES(lock_);
   file_system::SetAttributesRequest unsent_request() HATI_REQUIRES(lock_);
@@ -94,6 +99,8 @@ class RemoteInode final : public Inode {
   hati::linux::Attributes attributes_ HATI_GUARDED_BY(lock_);  // but for size_ and mode_
   Unsent unsent_ HATI_GUARDED_BY(lock_);
   bool listed_ HATI_GUARDED_BY(lock_) = false;  // among the file system's changed ones
+  std::atomic<u32> writable_mappings_{0};       // changed under lock_
+  u64 mapped_writes_ HATI_GUARDED_BY(lock_) = 0;  // of the Memory, as last noticed
   u64 references_ HATI_GUARDED_BY(lock_) = 0;   // that the server counts for this client
   std::string target_ HATI_GUARDED_BY(lock_);   // of a symbolic link, once read
   std::optional<Lists> lists_ HATI_GUARDED_BY(lock_);
