@@ -31,17 +31,21 @@ class [[nodiscard]] OwnedHandle {
     if (Handle handle = std::exchange(handle_, kNoHandle); handle != kNoHandle) (void)call::handle_close(handle);
   }
   // kNoRight without kDuplicate, or when `rights` has more than this handle.
-  Result<OwnedHandle> duplicate(Rights rights = Rights::kAll) const {
-    if (rights == Rights::kAll) rights = TRY(info()).rights;
-    return OwnedHandle(TRY(call::handle_duplicate(handle_, rights)));
+  Result<OwnedHandle> duplicate(Rights rights = Rights::kAll) const { return duplicate_of(handle_, rights); }
+  // The same of a handle that somebody else owns.
+  static Result<OwnedHandle> duplicate_of(Handle handle, Rights rights = Rights::kAll) {
+    if (rights == Rights::kAll) rights = TRY(info_of(handle)).rights;
+    return OwnedHandle(TRY(call::handle_duplicate(handle, rights)));
   }
-  Result<HandleInfo> info() const {
+  Result<HandleInfo> info() const { return info_of(handle_); }
+
+ private:
+  static Result<HandleInfo> info_of(Handle handle) {
     HandleInfo result{};
-    TRY(call::handle_info(handle_, result));
+    TRY(call::handle_info(handle, result));
     return result;
   }
 
- private:
   Handle handle_ = kNoHandle;
 };
 

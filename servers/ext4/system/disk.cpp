@@ -7,16 +7,6 @@
 
 namespace hati::ext4 {
 
-namespace {
-
-Result<OwnedHandle> duplicate(Handle handle) {
-  HandleInfo info{};
-  TRY(call::handle_info(handle, info));
-  return OwnedHandle(TRY(call::handle_duplicate(handle, info.rights)));
-}
-
-}  // namespace
-
 Task<void> DiskConnection::keep(std::shared_ptr<DiskConnection> self) {
   Scope scope(co_await current_cancel());
   scope.start(self->disk_->run());
@@ -60,7 +50,7 @@ void DiskConnection::forget(Handle memory) {
 }
 
 Task<Result<DiskConnection::AttachmentRef>> DiskConnection::attach(Handle memory) {
-  const OwnedHandle own = CO_TRY(duplicate(memory));
+  const OwnedHandle own = CO_TRY(OwnedHandle::duplicate_of(memory));
   co_return co_await disk_->attach(own);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "servers/linux/file/io.h"
 
+#include "servers/linux/core/services.h"
 #include "servers/linux/signal/send.h"
 #include "servers/linux/vfs/notify.h"
 
@@ -90,26 +91,33 @@ Task<SysResult<usize>> write_file(Thread& thread, File& file, IoBuffer& from, u3
   }
 }
 
-Task<SysResult<usize>> read_file_at(Thread* thread, File& file, IoBuffer& to, u64 offset, u32 flags) {
+namespace {
+
+// File::read_at() or File::write_at(), and what watchers are told.
+struct Transfer {
+  SysResult<usize> (File::*step)(IoContext& context, IoBuffer& buffer, u64 offset);
+  u32 notice;
+};
+
+Task<SysResult<usize>> transfer_at(Thread* thread, File& file, IoBuffer& buffer, u64 offset, u32 flags, Transfer transfer) {
   IoContext context{.thread = thread, .flags = flags};
   for (;;) {
-    const SysResult<usize> result = file.read_at(context, to, offset);
-    if (result && *result > 0 && thread != nullptr) notify_file(file, kNotifyAccess);
+    const SysResult<usize> result = (file.*transfer.step)(context, buffer, offset);
+    if (result && *result > 0 && thread != nullptr) notify_file(file, transfer.notice);
     if (result || result.error() != Errno::kNEEDASYNC) co_return result;
     CO_TRY(co_await file.fetch(context.missing));
     context.retry = true;
   }
 }
 
+}  // namespace
+
+Task<SysResult<usize>> read_file_at(Thread* thread, File& file, IoBuffer& to, u64 offset, u32 flags) {
+  return transfer_at(thread, file, to, offset, flags, {&File::read_at, kNotifyAccess});
+}
+
 Task<SysResult<usize>> write_file_at(Thread* thread, File& file, IoBuffer& from, u64 offset, u32 flags) {
-  IoContext context{.thread = thread, .flags = flags};
-  for (;;) {
-    const SysResult<usize> result = file.write_at(context, from, offset);
-    if (result && *result > 0 && thread != nullptr) notify_file(file, kNotifyModify);
-    if (result || result.error() != Errno::kNEEDASYNC) co_return result;
-    CO_TRY(co_await file.fetch(context.missing));
-    context.retry = true;
-  }
+  return transfer_at(thread, file, from, offset, flags, {&File::write_at, kNotifyModify});
 }
 
 SysResult<usize> SeekableFile::read(IoContext& context, IoBuffer& to) {
@@ -137,6 +145,27 @@ SysResult<usize> SeekableFile::append(IoContext& context, IoBuffer& from, u64& p
   const usize done = TRY(write_at(context, from, end));
   position = end + done;
   return done;
+}
+
+SysResult<usize> ContentFile::write_at(IoContext& context, IoBuffer& from, u64 offset) {
+  const bool at_end = (flags() & kOpenAppend) != 0 || (context.flags & kRwAppend) != 0;  // pwrite(2), "BUGS": O_APPEND wins
+  if (at_end) return append(context, from, offset);
+  return write_limited(context, from, offset, false);
+}
+
+SysResult<usize> ContentFile::append(IoContext& context, IoBuffer& from, u64& position) {
+  u64 offset = TRY(size());
+  const usize done = TRY(write_limited(context, from, offset, true));
+  position = offset + done;
+  return done;
+}
+
+SysResult<usize> ContentFile::write_limited(IoContext& context, IoBuffer& from, u64& offset, bool at_end) {
+  if (context.thread != nullptr && from.left() > 0) {
+    const u64 allowed = TRY(check_file_size(*context.thread, offset, from.left()));
+    if (allowed < from.left()) from.limit(allowed);
+  }
+  return write_content(context, from, offset, at_end);
 }
 
 SysResult<u64> SeekableFile::seek_content(u64 offset, u32 whence) {

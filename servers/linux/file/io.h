@@ -38,4 +38,19 @@ class SeekableFile : public File {
   virtual SysResult<u64> seek_content(u64 offset, u32 whence);
 };
 
+// A regular file: where a write goes, and how far RLIMIT_FSIZE lets it.
+class ContentFile : public SeekableFile {
+ public:
+  using SeekableFile::SeekableFile;
+  SysResult<usize> write_at(IoContext& context, IoBuffer& from, u64 offset) final;
+
+ protected:
+  SysResult<usize> append(IoContext& context, IoBuffer& from, u64& position) final;
+  // At `offset`, or at the end as it is then: `offset` becomes that.
+  virtual SysResult<usize> write_content(IoContext& context, IoBuffer& from, u64& offset, bool at_end) = 0;
+
+ private:
+  SysResult<usize> write_limited(IoContext& context, IoBuffer& from, u64& offset, bool at_end);
+};
+
 }  // namespace hati::linux

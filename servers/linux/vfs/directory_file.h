@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// An open directory: what getdents64(2) reads. The same class for all file systems; the inode does the work.
+// An open directory: what getdents64(2) reads. The inode does the work, unless its entries come from afar (fs/remote/file.h).
 #pragma once
 
 #include "servers/linux/vfs/inode.h"
 
 namespace hati::linux {
 
-class DirectoryFile final : public File {
+class DirectoryFile : public File {
  public:
   using File::File;
   static Ref<File> make(u32 flags) { return Ref<File>::adopt(std::make_unique<DirectoryFile>(flags).release()); }

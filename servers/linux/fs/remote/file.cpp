@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "servers/linux/core/services.h"
-
 namespace hati::linux {
 
 SysResult<usize> RemoteFile::read_at(IoContext& context, IoBuffer& to, u64 offset) {
@@ -24,31 +22,8 @@ void RemoteFile::on_release() {
   if (mapped_writable_.load(std::memory_order_acquire)) node_->remove_writable_mapping();
 }
 
-SysResult<usize> RemoteFile::write_at(IoContext& context, IoBuffer& from, u64 offset) {
-  const bool at_end = (flags() & kOpenAppend) != 0 || (context.flags & kRwAppend) != 0;  // pwrite(2), "BUGS": O_APPEND wins
-  if (at_end) return append(context, from, offset);
-  return write_limited(context, from, offset, false);
-}
-
-SysResult<usize> RemoteFile::append(IoContext& context, IoBuffer& from, u64& position) {
-  u64 offset = node_->size();
-  const usize done = TRY(write_limited(context, from, offset, true));
-  position = offset + done;
-  return done;
-}
-
-SysResult<usize> RemoteFile::write_limited(IoContext& context, IoBuffer& from, u64& offset, bool at_end) {
-  if (context.thread != nullptr && from.left() > 0) {
-    const u64 allowed = TRY(check_file_size(*context.thread, offset, from.left()));
-    if (allowed < from.left()) from.limit(allowed);
-  }
-  return node_->write(context, from, offset, at_end);
-}
-
 SysResult<i64> RemoteDirectory::seek(i64 offset, u32 whence) {
-  const i64 target = whence == 1 ? static_cast<i64>(position()) + offset : offset;
-  if (whence > 1 || target < 0) return fail(Errno::kINVAL);
-  set_position(static_cast<u64>(target));
+  const i64 target = TRY(DirectoryFile::seek(offset, whence));
   if (whence == 1 && offset == 0) return target;
   SpinGuard guard(lock_);
   entries_.clear();  // rewinddir(3) sees what was added since

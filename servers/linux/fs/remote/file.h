@@ -3,19 +3,18 @@
 #pragma once
 
 #include "servers/linux/fs/remote/inode.h"
+#include "servers/linux/vfs/directory_file.h"
 #include "servers/linux/vfs/path.h"
 
 namespace hati::linux {
 
-class RemoteFile final : public SeekableFile {
+class RemoteFile final : public ContentFile {
  public:
   static Ref<File> make(RemoteInode& inode, u32 flags) { return Ref<File>::adopt(std::make_unique<RemoteFile>(inode, flags).release()); }
-  RemoteFile(RemoteInode& inode, u32 flags) : SeekableFile(flags), node_(Ref<RemoteInode>(inode)) {}
+  RemoteFile(RemoteInode& inode, u32 flags) : ContentFile(flags), node_(Ref<RemoteInode>(inode)) {}
 
   void on_release() override;
   SysResult<usize> read_at(IoContext& context, IoBuffer& to, u64 offset) override;
-  SysResult<usize> write_at(IoContext& context, IoBuffer& from, u64 offset) override;
-  SysResult<usize> append(IoContext& context, IoBuffer& from, u64& position) override;
   Task<SysResult<>> fetch(Missing missing) override { return node_->fetch(missing); }
   SysResult<MappableMemory> mappable(bool shared, bool write) override;
   Task<SysResult<>> sync(bool data_only) override { return node_->sync(data_only); }
@@ -26,24 +25,23 @@ class RemoteFile final : public SeekableFile {
 
  protected:
   SysResult<u64> size() override { return node_->size(); }
+  SysResult<usize> write_content(IoContext& context, IoBuffer& from, u64& offset, bool at_end) override {
+    return node_->write(context, from, offset, at_end);
+  }
 
  private:
-  SysResult<usize> write_limited(IoContext& context, IoBuffer& from, u64& offset, bool at_end);
-
   const Ref<RemoteInode> node_;
   std::atomic<bool> mapped_writable_{false};  // some time; a mapping refers to its description
 };
 
 // Entries come in pieces; what was fetched is good until the directory is read from another place.
-class RemoteDirectory final : public File {
+class RemoteDirectory final : public DirectoryFile {
  public:
   static Ref<File> make(RemoteInode& inode, u32 flags) {
     return Ref<File>::adopt(std::make_unique<RemoteDirectory>(inode, flags).release());
   }
-  RemoteDirectory(RemoteInode& inode, u32 flags) : File(flags), node_(Ref<RemoteInode>(inode)) {}
+  RemoteDirectory(RemoteInode& inode, u32 flags) : DirectoryFile(flags), node_(Ref<RemoteInode>(inode)) {}
 
-  SysResult<usize> read(IoContext& context, IoBuffer& to) override { return fail(Errno::kISDIR); }
-  SysResult<usize> read_at(IoContext& context, IoBuffer& to, u64 offset) override { return fail(Errno::kISDIR); }
   SysResult<i64> seek(i64 offset, u32 whence) override;
   SysResult<> iterate(DirectoryEmitter& emitter) override;
   Task<SysResult<>> fetch(Missing missing) override;

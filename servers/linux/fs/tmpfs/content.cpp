@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "runtime/call.h"
-#include "servers/linux/core/services.h"
 #include "servers/linux/fs/tmpfs/tmpfs.h"
 #include "servers/linux/vfs/directory_file.h"
 
@@ -231,24 +230,13 @@ SysResult<i64> TmpfsInode::add_seals(u32 seals) {
 
 namespace {
 
-class TmpfsFile final : public SeekableFile {
+class TmpfsFile final : public ContentFile {
  public:
-  TmpfsFile(TmpfsInode& inode, u32 flags, std::string text) : SeekableFile(flags), node_(Ref<TmpfsInode>(inode)), text_(std::move(text)) {}
+  TmpfsFile(TmpfsInode& inode, u32 flags, std::string text) : ContentFile(flags), node_(Ref<TmpfsInode>(inode)), text_(std::move(text)) {}
 
   SysResult<usize> read_at(IoContext& context, IoBuffer& to, u64 offset) override {
     const SysResult<usize> done = node_->read(to, offset);
     if ((flags() & kOpenNoAccessTime) == 0) node_->touch_access();
-    return done;
-  }
-  SysResult<usize> write_at(IoContext& context, IoBuffer& from, u64 offset) override {
-    const bool at_end = (flags() & kOpenAppend) != 0 || (context.flags & kRwAppend) != 0;  // pwrite(2), "BUGS": O_APPEND wins
-    if (at_end) return append(context, from, offset);
-    return write_limited(context, from, offset, false);
-  }
-  SysResult<usize> append(IoContext& context, IoBuffer& from, u64& position) override {
-    u64 offset = node_->size();
-    const usize done = TRY(write_limited(context, from, offset, true));
-    position = offset + done;
     return done;
   }
   SysResult<MappableMemory> mappable(bool shared, bool write) override {
@@ -270,17 +258,12 @@ class TmpfsFile final : public SeekableFile {
 
  protected:
   SysResult<u64> size() override { return node_->size(); }
+  SysResult<usize> write_content(IoContext& context, IoBuffer& from, u64& offset, bool at_end) override {
+    return node_->write(context, from, offset, at_end);
+  }
   SysResult<u64> seek_content(u64 offset, u32 whence) override { return node_->seek_content(offset, whence); }
 
  private:
-  SysResult<usize> write_limited(IoContext& context, IoBuffer& from, u64& offset, bool at_end) {
-    if (context.thread != nullptr && from.left() > 0) {
-      const u64 allowed = TRY(check_file_size(*context.thread, offset, from.left()));
-      if (allowed < from.left()) from.limit(allowed);
-    }
-    return node_->write(context, from, offset, at_end);
-  }
-
   const Ref<TmpfsInode> node_;
   const std::string text_;
 };
