@@ -156,7 +156,7 @@ std::string Workload::remove() {
       is_folder ? wait_for(fs_->remove_directory(parent->node, name, someone())) : wait_for(fs_->unlink(parent->node, name, someone()));
   forget(*fs_, parent->node);
   if (done) items_.erase(path);
-  return compare("remove", path, !is_folder || empty, done);
+  return compare("remove", path, !is_folder || empty, done ? Outcome<void>{} : Outcome<void>(failed(done.error())));
 }
 
 // Opens a file that is about to lose a name.
